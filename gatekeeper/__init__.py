@@ -1,0 +1,1 @@
+"""Gatekeeper: one prepaid credit for each answered call, automatic top-offs, polite drops."""

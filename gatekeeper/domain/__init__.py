@@ -1,0 +1,1 @@
+"""The rules in plain Python. Nothing here knows of Redis, SQL, Flask, Stripe or Twilio."""

@@ -1,0 +1,43 @@
+"""Entries: the lines of the log. Everything that changes a balance is one (R15)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class EntryType(StrEnum):
+    """What happened. The last three never change a balance; they complete a call's story."""
+
+    ACCOUNT_OPENED = "account_opened"
+    CALL_DEBITED = "call_debited"
+    CALL_RELEASED = "call_released"
+    TOPOFF_SUCCEEDED = "topoff_succeeded"
+    CREDITS_ADDED = "credits_added"
+    CREDITS_REMOVED = "credits_removed"
+    TOPOFF_REQUESTED = "topoff_requested"
+    TOPOFF_FAILED = "topoff_failed"
+    CALL_DROPPED = "call_dropped"
+    CALL_SETTLED = "call_settled"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the log. The sum of an account's deltas is its balance.
+
+    `ref` names what caused it (a CallSid, a top-off, a payment reference), `cause` says why,
+    `number` is the account's own number for a call's entries.
+    """
+
+    id: str
+    at_ms: int
+    account_id: str
+    type: EntryType
+    allotment_delta: int
+    purchased_delta: int
+    allotment: int
+    purchased: int
+    ref: str
+    cause: str
+    number: str
+    detail: str

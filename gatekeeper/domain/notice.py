@@ -1,0 +1,78 @@
+"""What a customer is told by e-mail (R11). A notice is frozen when its cause happens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from gatekeeper.domain.call import Reason
+from gatekeeper.domain.incident import FailureReason
+
+
+class NoticeKind(StrEnum):
+    """The e-mails there are; each is one template folder."""
+
+    TOPOFF_SUCCEEDED = "topoff_succeeded"
+    TOPOFF_FAILED = "topoff_failed"
+    CALLS_DROPPED = "calls_dropped"
+    BALANCE_LOW = "balance_low"
+
+
+@dataclass(frozen=True, slots=True)
+class TopoffSucceeded:
+    """A card was charged and credits were added. `balance` is the one after."""
+
+    id: str
+    account_id: str
+    at_ms: int
+    credits: int
+    amount_minor: int
+    currency: str
+    card_last4: str  # "" when Stripe did not say
+    balance: int
+
+
+@dataclass(frozen=True, slots=True)
+class TopoffFailed:
+    """An incident was opened. `amount_minor` is None when no price was fixed yet."""
+
+    id: str
+    account_id: str
+    at_ms: int
+    reason: FailureReason
+    credits: int
+    amount_minor: int | None
+    currency: str
+    balance: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallsDropped:
+    """Calls started being dropped."""
+
+    id: str
+    account_id: str
+    at_ms: int
+    reason: Reason
+    balance: int
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceLow:
+    """The balance fell below the threshold while auto top-off was off."""
+
+    id: str
+    account_id: str
+    at_ms: int
+    balance: int
+    threshold: int
+
+
+Notice = TopoffSucceeded | TopoffFailed | CallsDropped | BalanceLow
+
+KIND_OF_NOTICE: dict[type[Notice], NoticeKind] = {
+    TopoffSucceeded: NoticeKind.TOPOFF_SUCCEEDED,
+    TopoffFailed: NoticeKind.TOPOFF_FAILED,
+    CallsDropped: NoticeKind.CALLS_DROPPED,
+    BalanceLow: NoticeKind.BALANCE_LOW,
+}

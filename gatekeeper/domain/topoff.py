@@ -1,0 +1,92 @@
+"""Top-offs: their states, the moves between them, and when one is due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from gatekeeper.domain.incident import FailureReason
+
+
+class TopoffState(StrEnum):
+    """Where a top-off stands. Only `requested` and `charging` are in flight."""
+
+    REQUESTED = "requested"
+    CHARGING = "charging"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether money may still move."""
+        return self in (TopoffState.REQUESTED, TopoffState.CHARGING)
+
+
+#: Every move there is. The ledger's scripts are given this table and refuse what it lacks.
+#: `requested → canceled`: auto top-off was switched off before a charge began.
+#: `failed → succeeded`: a late success (R10). Money that arrived is credited, whatever was
+#: believed before.
+TOPOFF_MOVES: Final[dict[TopoffState, frozenset[TopoffState]]] = {
+    TopoffState.REQUESTED: frozenset(
+        {TopoffState.CHARGING, TopoffState.FAILED, TopoffState.CANCELED}
+    ),
+    TopoffState.CHARGING: frozenset({TopoffState.SUCCEEDED, TopoffState.FAILED}),
+    TopoffState.SUCCEEDED: frozenset(),
+    TopoffState.FAILED: frozenset({TopoffState.SUCCEEDED}),
+    TopoffState.CANCELED: frozenset(),
+}
+
+
+class TopoffCause(StrEnum):
+    """What asked for a top-off."""
+
+    AUTOMATIC = "automatic"
+    RETRY = "retry"
+
+
+@dataclass(frozen=True, slots=True)
+class Topoff:
+    """One automatic charge, from request to end. Amounts are minor units of `currency`."""
+
+    id: str
+    account_id: str
+    state: TopoffState
+    cause: TopoffCause
+    credits: int
+    attempt: int
+    amount_minor: int | None
+    currency: str
+    customer: str
+    payment_method: str
+    payment_intent: str
+    requested_at_ms: int
+    charging_at_ms: int | None
+    finished_at_ms: int | None
+    reason: FailureReason | None
+    decline_code: str
+    card_last4: str
+
+
+def topoff_is_due(
+    *,
+    balance: int,
+    threshold: int,
+    enabled: bool,
+    suspended: bool,
+    in_flight: bool,
+    blocked: bool,
+    retry_at_ms: int | None,
+    now_ms: int,
+) -> bool:
+    """Tell whether a look at the threshold requests a top-off (R6, and R8's cool-downs).
+
+    At the threshold nothing happens; below it one top-off is requested. A block stands until
+    `retry_at_ms` has passed; a block without one stands until a person acts.
+    """
+    if not enabled or suspended or in_flight or balance >= threshold:
+        return False
+    if not blocked:
+        return True
+    return retry_at_ms is not None and now_ms >= retry_at_ms
