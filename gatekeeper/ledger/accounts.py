@@ -1,0 +1,126 @@
+"""Accounts: opened, changed, credited and corrected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import cast
+
+from gatekeeper.domain.account import DEFAULT_TOPOFF, Account, Card, NewAccount, TopoffSettings
+from gatekeeper.domain.incident import Incident
+from gatekeeper.ledger.errors import CorrectionRefused, UnknownAccount
+from gatekeeper.ledger.records import read_account, read_incident
+from gatekeeper.ledger.store import Store
+
+
+class Accounts:
+    """The verbs on accounts. All raise UnknownAccount, and redis.RedisError: outcome unknown."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def open_account(self, new: NewAccount) -> bool:
+        """Open an account; False when it was open already, and nothing changed."""
+        reply = self._store.run(
+            "open_account",
+            new.id,
+            new.name,
+            new.email,
+            new.timezone,
+            new.allotment,
+            new.anchor.isoformat() if new.anchor else "",
+            DEFAULT_TOPOFF.threshold,
+            DEFAULT_TOPOFF.amount,
+            keys=(self._store.keys.accounts(self._store.keys.shard_of(new.id)),),
+        )
+        return bool(reply[0] == "opened")
+
+    def account(self, account_id: str) -> Account:
+        """Read an account as it is at one instant."""
+        own = self._store.keys.of_account(account_id)
+        pipeline = self._store.client.pipeline(transaction=True)
+        pipeline.hgetall(own.account)
+        pipeline.hgetall(own.profile)
+        hot, profile = pipeline.execute()
+        if not hot:
+            raise UnknownAccount(account_id)
+        return read_account(account_id, hot, profile)
+
+    def ids(self) -> Iterator[str]:
+        """Yield the id of every account, in no order."""
+        for shard in range(self._store.keys.shards):
+            yield from self._store.client.sscan_iter(self._store.keys.accounts(shard))
+
+    def update_account(self, account_id: str, **fields: str) -> None:
+        """Change name, email, timezone, route, drop_message, price_minor, suspended ("1").
+
+        An empty value removes the field. Values are checked by the caller.
+        """
+        pairs = [text for pair in fields.items() for text in pair]
+        self._store.run("update_account", account_id, *pairs)
+
+    def set_topoff(self, account_id: str, settings: TopoffSettings) -> str:
+        """Set automatic top-offs; returns the id of the one now in flight, or ""."""
+        limit = settings.overdraft_limit
+        reply = self._store.run(
+            "set_topoff",
+            account_id,
+            int(settings.enabled),
+            settings.threshold,
+            settings.amount,
+            "" if limit is None else limit,
+        )
+        return cast(str, reply[1])
+
+    def set_card(self, account_id: str, card: Card) -> str:
+        """Attach a card; returns the id of the top-off now in flight, or ""."""
+        reply = self._store.run(
+            "set_card",
+            account_id,
+            card.customer,
+            card.payment_method,
+            card.brand,
+            card.last4,
+            card.expiry,
+        )
+        return cast(str, reply[1])
+
+    def remove_card(self, account_id: str) -> None:
+        """Take the account's card away."""
+        self._store.run("set_card", account_id, "", "", "", "", "")
+
+    def incident(self, account_id: str) -> Incident | None:
+        """Read the account's newest incident, resolved or not."""
+        fields = self._store.client.hgetall(self._store.keys.of_account(account_id).incident)
+        return read_incident(cast(dict[str, str], fields)) if fields else None
+
+    def add_credits(self, account_id: str, credits: int, *, reference: str, cause: str) -> bool:
+        """Add purchased credits once for each reference; False when they were added before.
+
+        Raises CorrectionRefused when the reference was used with another number, or the balance
+        would be absurd.
+        """
+        return self._correct("add_credits", "added", account_id, credits, reference, cause)
+
+    def remove_credits(self, account_id: str, credits: int, *, reference: str, cause: str) -> bool:
+        """Take purchased credits away, once for each reference; False when done before.
+
+        Raises CorrectionRefused also when there are not that many.
+        """
+        return self._correct("remove_credits", "removed", account_id, credits, reference, cause)
+
+    def _correct(
+        self, verb: str, done: str, account_id: str, credits: int, reference: str, cause: str
+    ) -> bool:
+        key = self._store.keys.of_account(account_id).payment(reference)
+        status, _, purchased = self._store.run(
+            verb, account_id, credits, reference, cause, keys=(key,)
+        )
+        if status == "conflict":
+            raise CorrectionRefused(
+                f"reference {reference} was used before with another number of credits"
+            )
+        if status == "too_much":
+            raise CorrectionRefused(
+                f"cannot change {purchased} purchased credits by {credits}: out of bounds"
+            )
+        return bool(status == done)

@@ -1,0 +1,146 @@
+"""Calls: decided once, settled once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import cast
+
+from gatekeeper.domain.call import CallEnd, CallId, CallRecord, Decision, Verdict
+from gatekeeper.ledger.keys import CALL_KEPT_S
+from gatekeeper.ledger.records import read_call, read_verdict
+from gatekeeper.ledger.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A decision. The buckets are as they stand after it; negative purchased is overdraft.
+
+    `route` and `drop_message` are the account's own, "" where it has none.
+    """
+
+    repeated: bool
+    verdict: Verdict
+    record: str
+    allotment: int
+    purchased: int
+    route: str
+    drop_message: str
+
+    @property
+    def balance(self) -> int:
+        """Both buckets together."""
+        return self.allotment + self.purchased
+
+
+class Settlement(StrEnum):
+    """What a call's end changed."""
+
+    KEPT = "kept"
+    RELEASED = "released"
+    CLOSED = "closed"
+    DEBITED = "debited"
+    REPEATED = "repeated"
+
+
+class Told(StrEnum):
+    """What recording an offline decision changed (see lua/account/admit_offline.lua)."""
+
+    RECORDED = "recorded"
+    AGREED = "agreed"
+    ANSWERED = "answered"
+    RELEASED = "released"
+
+
+class Calls:
+    """The verbs on calls."""
+
+    def __init__(self, store: Store, kept_s: int = CALL_KEPT_S) -> None:
+        self._store = store
+        self._kept_s = kept_s
+
+    def admit_call(self, account_id: str, call: CallId, number: str) -> Admission:
+        """Decide a call, or repeat its decision. One round trip.
+
+        Raises UnknownAccount; redis.RedisError when the ledger cannot say.
+        """
+        status, record, allotment, purchased, route, drop_message = self._store.run(
+            "admit_call",
+            account_id,
+            call.call_sid,
+            number,
+            self._kept_s,
+            keys=self._key(account_id, call),
+        )
+        return Admission(
+            repeated=status == "known",
+            verdict=read_verdict(record),
+            record=record,
+            allotment=allotment,
+            purchased=purchased,
+            route=route,
+            drop_message=drop_message,
+        )
+
+    def settle_call(
+        self,
+        account_id: str,
+        call: CallId,
+        number: str,
+        end: CallEnd,
+        *,
+        duration_s: int | None,
+        debit_unknown: bool,
+    ) -> Settlement:
+        """Settle a call by its terminal status; the first that arrives wins (R2).
+
+        With `debit_unknown` a completed call that the ledger never saw was let through without it
+        and is debited now (R12). Raises UnknownAccount, redis.RedisError.
+        """
+        reply = self._store.run(
+            "settle_call",
+            account_id,
+            call.call_sid,
+            number,
+            self._kept_s,
+            end,
+            "" if duration_s is None else duration_s,
+            int(debit_unknown),
+            keys=self._key(account_id, call),
+        )
+        return Settlement(reply[0])
+
+    def admit_offline(self, account_id: str, call: CallId, number: str, told: Decision) -> Told:
+        """Record what Twilio was told while the ledger did not answer in time (R12).
+
+        Raises UnknownAccount, redis.RedisError.
+        """
+        reply = self._store.run(
+            "admit_offline",
+            account_id,
+            call.call_sid,
+            number,
+            self._kept_s,
+            told,
+            "",
+            keys=self._key(account_id, call),
+        )
+        return Told(reply[0])
+
+    def knows(self, account_id: str, call: CallId) -> bool:
+        """Tell whether this account has a record of the call."""
+        return bool(self._store.client.exists(*self._key(account_id, call)))
+
+    def find(self, call_sid: str, account_sids: Iterable[str]) -> CallRecord | None:
+        """Find a call by its CallSid alone, looking in every shard."""
+        for account_sid in account_sids:
+            call = CallId(account_sid, call_sid)
+            for shard in range(self._store.keys.shards):
+                record = self._store.client.get(self._store.keys.call(shard, call))
+                if record is not None:
+                    return read_call(cast(str, record))
+        return None
+
+    def _key(self, account_id: str, call: CallId) -> tuple[str]:
+        return (self._store.keys.of_account(account_id).call(call),)

@@ -1,0 +1,133 @@
+"""Every Redis key of the ledger is built here.
+
+| key                          | type   | fields or members                       | lifetime|
+|------------------------------|--------|-----------------------------------------|----------|
+| `gk:{s}:account:<id>`        | hash   | what decisions look at, see ACCOUNT     | for good |
+| `gk:{s}:profile:<id>`        | hash   | name, email, timezone, route, card, ... | for good |
+| `gk:{s}:accounts`            | set    | ids of the shard's accounts             | for good |
+| `gk:{s}:numbers:<id>`        | set    | numbers ever assigned to an account     | for good |
+| `gk:{s}:call:<AC>:<CA>`      | string | a call's record, see `ledger/calls.py`  | CALL_KEPT_S |
+| `gk:{s}:topoff:<id>`         | hash   | one top-off                             | 400 days past its end |
+| `gk:{s}:payment:<ref>`       | string | entry made for a payment or correction  | 400 days |
+| `gk:{s}:incident:<account>`  | hash   | the account's newest incident           | for good |
+| `gk:{s}:notice:<id>`         | hash   | one e-mail's frozen content             | 90 days |
+| `gk:{s}:log`                 | stream | entries                                 | trimmed by history |
+| `gk:{s}:owed`                | zset   | task → due, in ms                       | until struck off |
+| `gk:{s}:tries`               | hash   | task → how often it was enqueued        | until struck off |
+| `gk:number:<E.164>`          | hash   | account, route, previous, changed_at_ms | for good |
+
+`{s}` is the shard as a hash tag: every key of an account lies in one slot of a Redis Cluster, so
+each verb runs on one node. Numbers are looked up before the account is known and have no tag.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+
+from gatekeeper.domain.call import CallId
+
+CALL_KEPT_S = 48 * 3600
+MAX_SHARDS = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class AccountKeys:
+    """The keys that every verb on one account is given, in the scripts' order."""
+
+    account: str
+    profile: str
+    log: str
+    owed: str
+    tries: str
+    incident: str
+    prefix: str
+
+    def call(self, call: CallId) -> str:
+        """Name the record of a call; the constant AC and CA are left out to save memory."""
+        return f"{self.prefix}:call:{call.account_sid[2:]}:{call.call_sid[2:]}"
+
+    def topoff(self, topoff_id: str) -> str:
+        """Name one top-off."""
+        return f"{self.prefix}:topoff:{topoff_id}"
+
+    def notice(self, notice_id: str) -> str:
+        """Name one e-mail's content."""
+        return f"{self.prefix}:notice:{notice_id}"
+
+    def payment(self, reference: str) -> str:
+        """Name the idempotency record of a payment or correction."""
+        return f"{self.prefix}:payment:{reference}"
+
+    @property
+    def numbers(self) -> str:
+        """The account's numbers."""
+        return f"{self.prefix}:numbers:{self.account.rsplit(':', 1)[1]}"
+
+    @property
+    def wake(self) -> str:
+        """The channel on which owed work is announced to the relay."""
+        return f"{self.prefix}:wake"
+
+
+class Keys:
+    """Builds keys for a deployment's fixed number of shards."""
+
+    def __init__(self, shards: int) -> None:
+        if not 1 <= shards <= MAX_SHARDS:
+            raise ValueError(f"the number of shards must be from 1 to {MAX_SHARDS}")
+        self.shards = shards
+
+    def shard_of(self, account_id: str) -> int:
+        """Find the shard an account lives in."""
+        return zlib.crc32(account_id.encode()) % self.shards
+
+    def of_account(self, account_id: str) -> AccountKeys:
+        """Build the keys of one account."""
+        prefix = f"gk:{{{self.shard_of(account_id)}}}"
+        return AccountKeys(
+            account=f"{prefix}:account:{account_id}",
+            profile=f"{prefix}:profile:{account_id}",
+            log=f"{prefix}:log",
+            owed=f"{prefix}:owed",
+            tries=f"{prefix}:tries",
+            incident=f"{prefix}:incident:{account_id}",
+            prefix=prefix,
+        )
+
+    def call(self, shard: int, call: CallId) -> str:
+        """Name the record of a call whose account is not known."""
+        return f"gk:{{{shard}}}:call:{call.account_sid[2:]}:{call.call_sid[2:]}"
+
+    def accounts(self, shard: int) -> str:
+        """Name the set of a shard's accounts."""
+        return f"gk:{{{shard}}}:accounts"
+
+    def log(self, shard: int) -> str:
+        """Name a shard's log."""
+        return f"gk:{{{shard}}}:log"
+
+    def owed(self, shard: int) -> str:
+        """Name a shard's owed work."""
+        return f"gk:{{{shard}}}:owed"
+
+    def tries(self, shard: int) -> str:
+        """Name the counts of how often each owed task was enqueued."""
+        return f"gk:{{{shard}}}:tries"
+
+    def wake(self, shard: int) -> str:
+        """Name the channel on which a shard announces owed work."""
+        return f"gk:{{{shard}}}:wake"
+
+    def number(self, number: str) -> str:
+        """Name the route of a phone number."""
+        return f"gk:number:{number}"
+
+    def probe(self) -> str:
+        """Name the key that is written to see whether the ledger takes writes."""
+        return "gk:probe"
+
+
+def account_of(record_id: str) -> str:
+    """Read the account from the id of a top-off, incident or notice (`<account>-<token>`)."""
+    return record_id.rsplit("-", 1)[0]

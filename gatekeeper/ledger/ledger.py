@@ -1,0 +1,40 @@
+"""The ledger as one object, made of its rooms."""
+
+from __future__ import annotations
+
+from redis import Redis
+
+from gatekeeper.ledger.accounts import Accounts
+from gatekeeper.ledger.calls import Calls
+from gatekeeper.ledger.keys import CALL_KEPT_S
+from gatekeeper.ledger.log import Log
+from gatekeeper.ledger.numbers import Numbers
+from gatekeeper.ledger.owed import Owed
+from gatekeeper.ledger.store import Clock, Store, wall_clock_ms
+from gatekeeper.ledger.topoffs import Topoffs
+
+
+class Ledger:
+    """Everything that is true now. Every change is one verb, all or nothing."""
+
+    def __init__(
+        self,
+        client: Redis,
+        *,
+        shards: int = 1,
+        clock: Clock = wall_clock_ms,
+        call_kept_s: int = CALL_KEPT_S,
+    ) -> None:
+        store = Store(client, shards, clock)
+        self.client = client
+        self.keys = store.keys
+        self.accounts = Accounts(store)
+        self.numbers = Numbers(store)
+        self.calls = Calls(store, call_kept_s)
+        self.topoffs = Topoffs(store)
+        self.owed = Owed(store)
+        self.log = Log(store)
+
+    def probe(self) -> None:
+        """Write one key. Raises redis.RedisError when the ledger does not take writes."""
+        self.client.set(self.keys.probe(), "1", px=1000)

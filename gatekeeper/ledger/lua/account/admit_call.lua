@@ -1,0 +1,53 @@
+-- Decide a call, once (R1, R3, R5, R6).
+-- KEYS[9] call
+-- ARGV[5] CallSid   ARGV[6] the account's number   ARGV[7] seconds a call is kept
+-- Replies
+--   {'unknown_account'}
+--   {'known' | 'decided', record, allotment, purchased, route, drop message}
+--     the buckets as they are now; route and drop message are '' unless the account has its own
+-- Writes the call, the account's buckets, one entry, and what is owed: a top-off, a warning that
+-- the balance is low, or that calls are being dropped.
+
+local function reply(status, record, allotment, purchased, custom)
+  local route, message = '', ''
+  if custom then
+    local own = redis.call('HMGET', PROFILE, 'route', 'drop_message')
+    route, message = own[1] or '', own[2] or ''
+  end
+  return { status, record, tonumber(allotment), tonumber(purchased), route, message }
+end
+
+local known = redis.call('GET', KEYS[9])
+if known then
+  local f = redis.call('HMGET', ACCOUNT, 'allotment', 'purchased', 'custom')
+  return reply('known', known, f[1], f[2], f[3] == '1')
+end
+
+local account = read_account()
+if not account then return { 'unknown_account' } end
+
+local function answer(code, reason)
+  local record = debit(account, KEYS[9], ARGV[7], 'o', code, reason, ARGV[6], ARGV[5])
+  return reply('decided', record, account.allotment, account.purchased, account.custom)
+end
+
+local function drop(code, reason)
+  local record = 'oD' .. code .. 'n0 ' .. explain(account, false)
+  redis.call('SET', KEYS[9], record, 'EX', ARGV[7])
+  append(account, 'call_dropped', 0, 0, ARGV[5], reason, ARGV[6], record)
+  if code ~= 'su' and not account.drop_told then
+    redis.call('HSET', ACCOUNT, 'drop_told', '1')
+    notify('calls_dropped', 'reason', reason, 'balance', account.balance)
+  end
+  return reply('decided', record, account.allotment, account.purchased, account.custom)
+end
+
+if account.suspended then return drop('su', 'account_suspended') end
+if account.balance > 0 then
+  if account.allotment > 0 then return answer('al', 'allotment') end
+  return answer('pu', 'purchased')
+end
+if not account.topoff_on then return drop('to', 'empty_topoff_off') end
+if account.blocked_by ~= '' then return drop('tf', 'empty_topoff_failed') end
+if account.balance - 1 < -account.overdraft_limit then return drop('ou', 'empty_overdraft_used') end
+return answer('ov', 'overdraft')

@@ -1,0 +1,52 @@
+-- Begin, or take up again, the charge of a requested top-off. The price and the card are fixed the
+-- first time, so that every later run asks Stripe for the same.
+-- KEYS[9] top-off
+-- ARGV[5] top-off id   ARGV[6] default price of a credit, minor units   ARGV[7] currency
+-- Replies {status, every field of the top-off as name and value}
+--   'unknown_topoff'
+--   'charge'             charge it with the card fixed in it
+--   'no_payment_method'  still requested; the caller fails it
+--   'card_refused'       still requested; the issuer said never to try this card again
+--   'canceled'           auto top-off was switched off, or the account suspended, before this
+--   'finished'           nothing is to be done; the work is struck off
+-- Writes the top-off's state and price; when canceled also the account.
+
+local account = read_account()
+local state = redis.call('HGET', KEYS[9], 'state')
+local task = 'charge:' .. ARGV[5]
+if not account or not state then
+  strike(task)
+  return { 'unknown_topoff' }
+end
+
+local function reply(status)
+  return { status, redis.call('HGETALL', KEYS[9]) }
+end
+
+if state == 'charging' then return reply('charge') end
+if state ~= 'requested' then
+  strike(task)
+  return reply('finished')
+end
+
+if not account.topoff_on or account.suspended then
+  redis.call('HSET', KEYS[9], 'state', 'canceled', 'finished_at_ms', NOW)
+  redis.call('EXPIRE', KEYS[9], RECORD_KEPT_S)
+  redis.call('HDEL', ACCOUNT, 'topoff', 'topoff_state')
+  strike(task)
+  return reply('canceled')
+end
+
+local price = tonumber(redis.call('HGET', ACCOUNT, 'price_minor') or ARGV[6])
+local credits = tonumber(redis.call('HGET', KEYS[9], 'credits'))
+redis.call('HSET', KEYS[9], 'amount_minor', price * credits, 'currency', ARGV[7])
+local card = redis.call('HMGET', PROFILE, 'customer', 'payment_method', 'card_refused')
+if not card[2] then return reply('no_payment_method') end
+redis.call('HSET', KEYS[9], 'customer', card[1], 'payment_method', card[2])
+if card[3] then
+  redis.call('HSET', KEYS[9], 'decline_code', card[3])
+  return reply('card_refused')
+end
+redis.call('HSET', KEYS[9], 'state', 'charging', 'charging_at_ms', NOW)
+redis.call('HSET', ACCOUNT, 'topoff_state', 'charging')
+return reply('charge')

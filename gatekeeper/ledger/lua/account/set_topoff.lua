@@ -1,0 +1,19 @@
+-- Set automatic top-offs. Switching them off resolves the incident (R8); switching them on, or a
+-- new threshold, looks at the balance at once (R6).
+-- ARGV[5] '1' or '0'   ARGV[6] threshold   ARGV[7] amount   ARGV[8] overdraft limit or ''
+-- Replies {'unknown_account'} or {'set', id of the top-off in flight or ''}
+-- A request that no charge began for is canceled by begin_charge when it finds them off.
+
+local account = read_account()
+if not account then return { 'unknown_account' } end
+redis.call('HSET', ACCOUNT, 'topoff_on', ARGV[5], 'threshold', ARGV[6], 'topoff_amount', ARGV[7])
+if ARGV[8] == '' then
+  redis.call('HDEL', ACCOUNT, 'overdraft_limit')
+else
+  redis.call('HSET', ACCOUNT, 'overdraft_limit', ARGV[8])
+end
+account = read_account()
+if not account.topoff_on then unblock(account, 'switched_off') end
+forget_warnings(account)
+look(account)
+return { 'set', account.topoff }

@@ -1,0 +1,9 @@
+-- Note that a claimed task was enqueued, and when to come back should it stay owed (back-off).
+-- KEYS[1] owed   KEYS[2] tries
+-- ARGV[1] task   ARGV[2] when it is next due, ms   ARGV[3] how often it has been enqueued now
+-- Replies 1, or 0 when the task was struck off meanwhile and nothing was written.
+
+if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
+redis.call('ZADD', KEYS[1], 'XX', ARGV[2], ARGV[1])
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
+return 1

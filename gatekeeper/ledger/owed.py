@@ -1,0 +1,65 @@
+"""Owed work: what the ledger wrote down that must still be done, and when it is next due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from gatekeeper.ledger.records import pairs
+from gatekeeper.ledger.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class OwedTask:
+    """A claimed task, such as `charge:<top-off>`, and how often it was enqueued so far."""
+
+    shard: int
+    task: str
+    tries: int
+
+
+class Owed:
+    """The verbs on owed work, shard by shard. Raise redis.RedisError."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    @property
+    def shards(self) -> int:
+        """How many shards there are to drain."""
+        return self._store.keys.shards
+
+    def claim_owed(self, shard: int, *, lease_s: float, limit: int) -> list[OwedTask]:
+        """Claim what is due; nobody else is given it until the lease ends."""
+        reply = self._store.scripts.run(
+            "claim_owed", self._keys(shard), [self._store.clock(), int(lease_s * 1000), limit]
+        )
+        return [OwedTask(shard, task, tries) for task, tries in pairs(reply)]
+
+    def enqueued_owed(self, task: OwedTask, *, tries: int, back_in_s: float) -> bool:
+        """Note that a task was enqueued; False when it was struck off meanwhile."""
+        due_ms = self._store.clock() + int(back_in_s * 1000)
+        args: list[str | int] = [task.task, due_ms, tries]
+        return bool(self._store.scripts.run("enqueued_owed", self._keys(task.shard), args))
+
+    def strike_owed(self, account_id: str, task: str) -> bool:
+        """Strike off an account's task that is done; False when it was not owed."""
+        keys = self._keys(self._store.keys.shard_of(account_id))
+        return bool(self._store.scripts.run("strike_owed", keys, [task]))
+
+    def next_due_ms(self, shard: int) -> int | None:
+        """When the next task is due; None when nothing is owed."""
+        first = self._store.client.zrange(self._store.keys.owed(shard), 0, 0, withscores=True)
+        return int(cast(list[tuple[str, float]], first)[0][1]) if first else None
+
+    def count(self, shard: int) -> int:
+        """How many tasks are owed."""
+        return self._store.client.zcard(self._store.keys.owed(shard))
+
+    def tasks(self, shard: int) -> list[tuple[str, int]]:
+        """List everything owed with its due time in ms, the earliest first."""
+        found = self._store.client.zrange(self._store.keys.owed(shard), 0, -1, withscores=True)
+        return [(task, int(due)) for task, due in cast(list[tuple[str, float]], found)]
+
+    def _keys(self, shard: int) -> list[str]:
+        return [self._store.keys.owed(shard), self._store.keys.tries(shard)]

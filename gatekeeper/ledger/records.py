@@ -1,0 +1,238 @@
+"""Reads what the scripts write: call records, accounts, top-offs, incidents, notices, entries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from gatekeeper.domain.account import Account, Card, TopoffSettings
+from gatekeeper.domain.call import (
+    Bucket,
+    CallRecord,
+    CallState,
+    Decision,
+    Reason,
+    Standing,
+    Verdict,
+)
+from gatekeeper.domain.entry import Entry, EntryType
+from gatekeeper.domain.incident import FailureReason, Incident, Resolution
+from gatekeeper.domain.notice import (
+    BalanceLow,
+    CallsDropped,
+    Notice,
+    NoticeKind,
+    TopoffFailed,
+    TopoffSucceeded,
+)
+from gatekeeper.domain.topoff import Topoff, TopoffCause, TopoffState
+from gatekeeper.ledger.keys import account_of
+
+_STATES: Final = {
+    "o": CallState.OPEN,
+    "k": CallState.KEPT,
+    "r": CallState.RELEASED,
+    "c": CallState.CLOSED,
+}
+_DECISIONS: Final = {"A": Decision.ANSWER, "D": Decision.DROP}
+REASON_CODES: Final = {
+    "al": Reason.ALLOTMENT,
+    "pu": Reason.PURCHASED,
+    "ov": Reason.OVERDRAFT,
+    "lu": Reason.LEDGER_UNREACHABLE,
+    "to": Reason.EMPTY_TOPOFF_OFF,
+    "tf": Reason.EMPTY_TOPOFF_FAILED,
+    "ou": Reason.EMPTY_OVERDRAFT_USED,
+    "su": Reason.ACCOUNT_SUSPENDED,
+}
+_BUCKETS: Final = {"a": Bucket.ALLOTMENT, "p": Bucket.PURCHASED, "n": Bucket.NONE}
+_TOPOFF_STATES: Final = {"-": None, "r": TopoffState.REQUESTED, "c": TopoffState.CHARGING}
+_BLOCKS: Final = {
+    "-": None,
+    "n": FailureReason.NO_PAYMENT_METHOD,
+    "d": FailureReason.DECLINED,
+    "i": FailureReason.INTERNAL_ERROR,
+}
+
+
+def read_verdict(record: str) -> Verdict:
+    """Read a call record's head alone: all that the voice path needs."""
+    return Verdict(_DECISIONS[record[1]], REASON_CODES[record[2:4]], _BUCKETS[record[4]])
+
+
+def read_call(record: str) -> CallRecord:
+    """Read a call record, as the prelude's `explain` and the call verbs write it."""
+    head, *fields = record.split(" ")
+    allotment, purchased, enabled, threshold, amount, overdraft = fields[:6]
+    topoff, block, requested, cycle_no, at_ms = fields[6:]
+    return CallRecord(
+        state=_STATES[head[0]],
+        verdict=read_verdict(head),
+        standing=Standing(
+            allotment=int(allotment),
+            purchased=int(purchased),
+            suspended=head[2:4] == "su",
+            topoff_enabled=enabled == "1",
+            threshold=int(threshold),
+            topoff_amount=int(amount),
+            overdraft_limit=int(overdraft),
+            topoff_state=_TOPOFF_STATES[topoff],
+            blocked_by=_BLOCKS[block],
+        ),
+        debited=head[5] == "1",
+        topoff_requested=requested == "1",
+        cycle_no=int(cycle_no),
+        at_ms=int(at_ms),
+    )
+
+
+def read_account(account_id: str, hot: Mapping[str, str], profile: Mapping[str, str]) -> Account:
+    """Read an account from its two hashes."""
+    blocked_by = hot.get("blocked_by")
+    topoff_state = hot.get("topoff_state")
+    return Account(
+        id=account_id,
+        name=profile["name"],
+        email=profile["email"],
+        timezone=profile["timezone"],
+        suspended=hot.get("suspended") == "1",
+        created_at_ms=int(hot["created_at_ms"]),
+        allotment=int(hot["allotment"]),
+        purchased=int(hot["purchased"]),
+        allotment_size=int(hot["allotment_size"]),
+        cycle_no=int(hot["cycle_no"]),
+        cycle_start_ms=int(hot["cycle_start_ms"]),
+        anchor=profile.get("anchor", ""),
+        topoff=TopoffSettings(
+            enabled=hot["topoff_on"] == "1",
+            threshold=int(hot["threshold"]),
+            amount=int(hot["topoff_amount"]),
+            overdraft_limit=_int(hot.get("overdraft_limit")),
+        ),
+        price_minor=_int(hot.get("price_minor")),
+        topoff_id=hot.get("topoff", ""),
+        topoff_state=TopoffState(topoff_state) if topoff_state else None,
+        card=_read_card(profile),
+        incident_id=hot.get("incident", ""),
+        blocked_by=FailureReason(blocked_by) if blocked_by else None,
+        retry_at_ms=_int(hot.get("retry_at_ms")),
+        route=profile.get("route", ""),
+        drop_message=profile.get("drop_message", ""),
+    )
+
+
+def _read_card(profile: Mapping[str, str]) -> Card | None:
+    if "payment_method" not in profile:
+        return None
+    return Card(
+        customer=profile["customer"],
+        payment_method=profile["payment_method"],
+        brand=profile["card_brand"],
+        last4=profile["card_last4"],
+        expiry=profile["card_expiry"],
+        refused_code=profile.get("card_refused", ""),
+    )
+
+
+def read_topoff(topoff_id: str, fields: Mapping[str, str]) -> Topoff:
+    """Read a top-off."""
+    reason = fields.get("reason")
+    return Topoff(
+        id=topoff_id,
+        account_id=fields["account"],
+        state=TopoffState(fields["state"]),
+        cause=TopoffCause(fields["cause"]),
+        credits=int(fields["credits"]),
+        attempt=int(fields["attempt"]),
+        amount_minor=_int(fields.get("amount_minor")),
+        currency=fields.get("currency", ""),
+        customer=fields.get("customer", ""),
+        payment_method=fields.get("payment_method", ""),
+        payment_intent=fields.get("payment_intent", ""),
+        requested_at_ms=int(fields["requested_at_ms"]),
+        charging_at_ms=_int(fields.get("charging_at_ms")),
+        finished_at_ms=_int(fields.get("finished_at_ms")),
+        reason=FailureReason(reason) if reason else None,
+        decline_code=fields.get("decline_code", ""),
+        card_last4=fields.get("card_last4", ""),
+    )
+
+
+def read_incident(fields: Mapping[str, str]) -> Incident:
+    """Read an incident."""
+    resolution = fields.get("resolution")
+    return Incident(
+        id=fields["id"],
+        account_id=fields["account"],
+        topoff_id=fields["topoff"],
+        reason=FailureReason(fields["reason"]),
+        credits=int(fields["credits"]),
+        amount_minor=_int(fields.get("amount_minor")),
+        currency=fields.get("currency", ""),
+        decline_code=fields.get("decline_code", ""),
+        at_ms=int(fields["at_ms"]),
+        resolved_at_ms=_int(fields.get("resolved_at_ms")),
+        resolution=Resolution(resolution) if resolution else None,
+    )
+
+
+def read_notice(notice_id: str, fields: Mapping[str, str]) -> Notice:
+    """Read the frozen content of an e-mail."""
+    account_id, at_ms, balance = account_of(notice_id), int(fields["at_ms"]), int(fields["balance"])
+    match NoticeKind(fields["kind"]):
+        case NoticeKind.TOPOFF_SUCCEEDED:
+            return TopoffSucceeded(
+                notice_id,
+                account_id,
+                at_ms,
+                credits=int(fields["credits"]),
+                amount_minor=int(fields["amount_minor"]),
+                currency=fields["currency"],
+                card_last4=fields["card_last4"],
+                balance=balance,
+            )
+        case NoticeKind.TOPOFF_FAILED:
+            return TopoffFailed(
+                notice_id,
+                account_id,
+                at_ms,
+                reason=FailureReason(fields["reason"]),
+                credits=int(fields["credits"]),
+                amount_minor=_int(fields["amount_minor"]),
+                currency=fields["currency"],
+                balance=balance,
+            )
+        case NoticeKind.CALLS_DROPPED:
+            return CallsDropped(
+                notice_id, account_id, at_ms, reason=Reason(fields["reason"]), balance=balance
+            )
+        case NoticeKind.BALANCE_LOW:
+            threshold = int(fields["threshold"])
+            return BalanceLow(notice_id, account_id, at_ms, balance=balance, threshold=threshold)
+
+
+def read_entry(entry_id: str, fields: Mapping[str, str]) -> Entry:
+    """Read one line of the log."""
+    return Entry(
+        id=entry_id,
+        at_ms=int(fields["at_ms"]),
+        account_id=fields["account"],
+        type=EntryType(fields["type"]),
+        allotment_delta=int(fields["allotment_delta"]),
+        purchased_delta=int(fields["purchased_delta"]),
+        allotment=int(fields["allotment"]),
+        purchased=int(fields["purchased"]),
+        ref=fields["ref"],
+        cause=fields["cause"],
+        number=fields["number"],
+        detail=fields["detail"],
+    )
+
+
+def pairs(flat: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
+    """Pair up a flat reply: name, value, name, value."""
+    return zip(flat[::2], flat[1::2], strict=True)
+
+
+def _int(text: str | None) -> int | None:
+    return int(text) if text else None

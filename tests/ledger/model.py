@@ -1,0 +1,358 @@
+"""The ledger's rules once more, in plain Python: what the scripts are compared with.
+
+One account. Verbs mirror the ledger's; ids of top-offs come from outside, because the real ones
+are random.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from gatekeeper.domain.account import DEFAULT_TOPOFF, TopoffSettings
+from gatekeeper.domain.call import (
+    Bucket,
+    CallEnd,
+    CallState,
+    Decision,
+    Reason,
+    Standing,
+    Verdict,
+    burning_bucket,
+    decide,
+)
+from gatekeeper.domain.incident import FailureReason
+from gatekeeper.domain.topoff import TOPOFF_MOVES, TopoffState, topoff_is_due
+
+OFFLINE = {
+    Decision.ANSWER: Verdict(Decision.ANSWER, Reason.LEDGER_UNREACHABLE, Bucket.NONE),
+    Decision.DROP: Verdict(Decision.DROP, Reason.LEDGER_UNREACHABLE, Bucket.NONE),
+}
+
+
+@dataclass
+class ModelCall:
+    verdict: Verdict
+    state: CallState = CallState.OPEN
+    debited: bool = False
+
+
+@dataclass
+class ModelTopoff:
+    credits: int
+    state: TopoffState = TopoffState.REQUESTED
+    card: str = ""
+    payment_intent: str = ""
+    attempt: int = 1
+
+
+@dataclass
+class Model:
+    """One account and everything that hangs on it."""
+
+    allotment: int
+    now_ms: int
+    purchased: int = 0
+    suspended: bool = False
+    settings: TopoffSettings = DEFAULT_TOPOFF
+    card: str = ""
+    card_refused: bool = False
+    topoff_id: str = ""
+    blocked_by: FailureReason | None = None
+    incident_open: bool = False
+    incident_id: str = ""
+    retry_at_ms: int | None = None
+    failures: int = 0
+    low_told: bool = False
+    drop_told: bool = False
+    calls: dict[str, ModelCall] = field(default_factory=dict)
+    topoffs: dict[str, ModelTopoff] = field(default_factory=dict)
+    references: dict[str, int] = field(default_factory=dict)
+    look_owed_at_ms: int | None = None
+    wants_topoff: bool = False
+    notices: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+
+    # What stands
+
+    @property
+    def balance(self) -> int:
+        return self.allotment + self.purchased
+
+    @property
+    def overdraft_limit(self) -> int:
+        limit = self.settings.overdraft_limit
+        return self.settings.amount if limit is None else limit
+
+    @property
+    def standing(self) -> Standing:
+        return Standing(
+            allotment=self.allotment,
+            purchased=self.purchased,
+            suspended=self.suspended,
+            topoff_enabled=self.settings.enabled,
+            threshold=self.settings.threshold,
+            topoff_amount=self.settings.amount,
+            overdraft_limit=self.overdraft_limit,
+            topoff_state=self.topoffs[self.topoff_id].state if self.topoff_id else None,
+            blocked_by=self.blocked_by,
+        )
+
+    # What several verbs share
+
+    def _look(self) -> None:
+        if topoff_is_due(
+            balance=self.balance,
+            threshold=self.settings.threshold,
+            enabled=self.settings.enabled,
+            suspended=self.suspended,
+            in_flight=bool(self.topoff_id),
+            blocked=self.blocked_by is not None,
+            retry_at_ms=self.retry_at_ms,
+            now_ms=self.now_ms,
+        ):
+            self.wants_topoff = True
+
+    def requested(self, topoff_id: str) -> None:
+        """Take over the id that the ledger gave to the top-off that was wanted."""
+        assert self.wants_topoff
+        self.wants_topoff = False
+        self.topoff_id = topoff_id
+        self.topoffs[topoff_id] = ModelTopoff(credits=self.settings.amount)
+
+    def _warn_if_low(self, before: int) -> None:
+        crossed = before >= self.settings.threshold > self.balance
+        if crossed and not self.settings.enabled and not self.low_told:
+            self.low_told = True
+            facts: dict[str, object] = {
+                "balance": self.balance,
+                "threshold": self.settings.threshold,
+            }
+            self.notices.append(("balance_low", facts))
+
+    def _forget_warnings(self) -> None:
+        self.low_told = self.low_told and self.balance < self.settings.threshold
+        self.drop_told = self.drop_told and self.balance <= 0
+
+    def _unblock(self) -> None:
+        self.incident_open, self.blocked_by, self.retry_at_ms = False, None, None
+        self.failures = 0
+
+    def _debit(self) -> None:
+        before = self.balance
+        if burning_bucket(self.allotment) is Bucket.ALLOTMENT:
+            self.allotment -= 1
+        else:
+            self.purchased -= 1
+        self._look()
+        if not self.wants_topoff:
+            self._warn_if_low(before)
+
+    def _give_back(self, bucket: Bucket) -> None:
+        if bucket is Bucket.ALLOTMENT:
+            self.allotment += 1
+        else:
+            self.purchased += 1
+
+    # Calls
+
+    def admit(self, sid: str) -> tuple[bool, Verdict]:
+        if sid in self.calls:
+            return True, self.calls[sid].verdict
+        verdict = decide(self.standing)
+        self.calls[sid] = ModelCall(verdict)
+        if verdict.decision is Decision.ANSWER:
+            self.calls[sid].debited = True
+            self._debit()
+        elif verdict.reason is not Reason.ACCOUNT_SUSPENDED and not self.drop_told:
+            self.drop_told = True
+            facts: dict[str, object] = {"reason": verdict.reason, "balance": self.balance}
+            self.notices.append(("calls_dropped", facts))
+        return False, verdict
+
+    def _debit_late(self, sid: str) -> None:
+        bucket = burning_bucket(self.allotment)
+        verdict = Verdict(Decision.ANSWER, Reason.LEDGER_UNREACHABLE, bucket)
+        self.calls[sid] = ModelCall(verdict, CallState.KEPT, debited=True)
+        self._debit()
+
+    def settle(self, sid: str, end: CallEnd, debit_unknown: bool) -> str:
+        completed = end is CallEnd.COMPLETED
+        call = self.calls.get(sid)
+        if call is None:
+            return self._settle_unknown(sid, completed, debit_unknown)
+        if call.state is not CallState.OPEN:
+            return "repeated"
+        if completed and call.verdict.decision is Decision.ANSWER and not call.debited:
+            self._debit_late(sid)
+            return "debited"
+        if not call.debited:
+            call.state = CallState.CLOSED
+            return "closed"
+        if completed:
+            call.state = CallState.KEPT
+            return "kept"
+        call.state = CallState.RELEASED
+        self._give_back(call.verdict.bucket)
+        return "released"
+
+    def _settle_unknown(self, sid: str, completed: bool, debit_unknown: bool) -> str:
+        if completed and debit_unknown:
+            self._debit_late(sid)
+            return "debited"
+        told = Decision.ANSWER if debit_unknown else Decision.DROP
+        self.calls[sid] = ModelCall(OFFLINE[told], CallState.CLOSED)
+        return "closed"
+
+    def admit_offline(self, sid: str, told: Decision) -> str:
+        call = self.calls.get(sid)
+        if call is None:
+            self.calls[sid] = ModelCall(OFFLINE[told])
+            return "recorded"
+        if call.verdict.decision is told:
+            return "agreed"
+        if told is Decision.ANSWER:
+            if call.state is not CallState.OPEN:
+                return "agreed"
+            self.calls[sid] = ModelCall(OFFLINE[told])
+            return "answered"
+        if not call.debited or call.state is CallState.RELEASED:
+            return "agreed"
+        self._give_back(call.verdict.bucket)
+        state = CallState.OPEN if call.state is CallState.OPEN else CallState.RELEASED
+        self.calls[sid] = ModelCall(OFFLINE[told], state)
+        return "released"
+
+    # Settings
+
+    def set_topoff(self, settings: TopoffSettings) -> None:
+        self.settings = settings
+        if not settings.enabled:
+            self._unblock()
+        self._forget_warnings()
+        self._look()
+
+    def set_card(self, card: str) -> None:
+        self.card, self.card_refused = card, False
+        if card:
+            self._unblock()
+            self._look()
+
+    def set_suspended(self, suspended: bool) -> None:
+        lifted = self.suspended
+        self.suspended = suspended
+        if lifted:
+            self._look()
+
+    def correct(self, credits: int, reference: str) -> str:
+        if reference in self.references:
+            return "repeated" if self.references[reference] == credits else "conflict"
+        if credits < 0 and -credits > self.purchased:
+            return "too_much"
+        before = self.balance
+        self.references[reference] = credits
+        self.purchased += credits
+        if credits > 0:
+            self._forget_warnings()
+            return "added"
+        self._look()
+        if not self.wants_topoff:
+            self._warn_if_low(before)
+        return "removed"
+
+    # Top-offs
+
+    def retry(self, incident_id: str) -> str:
+        if self.topoff_id:
+            return "in_flight"
+        if not self.incident_open or incident_id != self.incident_id:
+            return "no_such_incident"
+        self.wants_topoff = True
+        return "requested"
+
+    def look(self) -> str:
+        if self.retry_at_ms is not None and self.retry_at_ms > self.now_ms:
+            self.look_owed_at_ms = self.retry_at_ms
+            return "early"
+        self.look_owed_at_ms = None
+        self._look()
+        return "requested" if self.wants_topoff else "not_due"
+
+    def begin_charge(self, topoff_id: str) -> str:
+        topoff = self.topoffs[topoff_id]
+        if topoff.state is TopoffState.CHARGING:
+            return "charge"
+        if topoff.state is not TopoffState.REQUESTED:
+            return "finished"
+        if not self.settings.enabled or self.suspended:
+            topoff.state, self.topoff_id = TopoffState.CANCELED, ""
+            return "canceled"
+        if not self.card:
+            return "no_payment_method"
+        topoff.card = self.card
+        if self.card_refused:
+            return "card_refused"
+        topoff.state = TopoffState.CHARGING
+        return "charge"
+
+    def settle_topoff(self, topoff_id: str, payment_intent: str) -> str:
+        topoff = self.topoffs[topoff_id]
+        if not topoff.payment_intent or payment_intent != topoff.payment_intent:
+            return "mismatch"
+        if topoff.state is TopoffState.SUCCEEDED:
+            return "repeated"
+        if TopoffState.SUCCEEDED not in TOPOFF_MOVES[topoff.state]:
+            return "bad_move"
+        topoff.state = TopoffState.SUCCEEDED
+        self.purchased += topoff.credits
+        if self.topoff_id == topoff_id:
+            self.topoff_id = ""
+        self._unblock()
+        self._forget_warnings()
+        facts: dict[str, object] = {"credits": topoff.credits, "balance": self.balance}
+        self.notices.append(("topoff_succeeded", facts))
+        return "settled"
+
+    def fail_topoff(
+        self, topoff_id: str, reason: FailureReason, refused: bool, cool_downs_s: tuple[int, ...]
+    ) -> str:
+        topoff = self.topoffs[topoff_id]
+        if topoff.state in (TopoffState.FAILED, TopoffState.SUCCEEDED):
+            return "repeated"
+        if TopoffState.FAILED not in TOPOFF_MOVES[topoff.state]:
+            return "bad_move"
+        topoff.state, self.topoff_id = TopoffState.FAILED, ""
+        if not self.settings.enabled:
+            return "failed_quietly"
+        if self.card and self.card != topoff.card:
+            self._look()
+            return "failed_quietly"
+        self.card_refused = self.card_refused or (bool(self.card) and refused)
+        self.incident_open, self.incident_id, self.blocked_by = True, topoff_id, reason
+        self.drop_told = False
+        self.failures += 1
+        if self.failures <= len(cool_downs_s):
+            self.retry_at_ms = self.now_ms + cool_downs_s[self.failures - 1] * 1000
+            self.look_owed_at_ms = self.retry_at_ms
+        else:
+            self.retry_at_ms = None
+        facts: dict[str, object] = {"reason": reason, "balance": self.balance}
+        self.notices.append(("topoff_failed", facts))
+        return "failed"
+
+    def snapshot(self) -> dict[str, object]:
+        """What must agree with the ledger after every step."""
+        return {
+            "allotment": self.allotment,
+            "purchased": self.purchased,
+            "standing": replace(self.standing),
+            "topoff_id": self.topoff_id,
+            "incident": self.incident_id if self.incident_open else "",
+            "retry_at_ms": self.retry_at_ms,
+            "calls": {
+                sid: (call.verdict, call.state, call.debited) for sid, call in self.calls.items()
+            },
+            "topoffs": {topoff_id: topoff.state for topoff_id, topoff in self.topoffs.items()},
+            "charges_owed": {
+                topoff_id for topoff_id, topoff in self.topoffs.items() if topoff.state.in_flight
+            },
+            "look_owed_at_ms": self.look_owed_at_ms,
+        }

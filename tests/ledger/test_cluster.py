@@ -1,0 +1,68 @@
+"""Every verb runs on one node of a cluster: none touches keys of two slots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import ResponseError
+
+from gatekeeper.domain.account import Card, NewAccount, TopoffSettings, new_account_id
+from gatekeeper.domain.call import CallEnd, CallId, Decision
+from gatekeeper.domain.incident import FailureReason
+from gatekeeper.ledger.client import connect
+from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.ledger.topoffs import Payment
+from gatekeeper.sandbox.valkey import EmbeddedValkey
+from tests.conftest import wait_until
+
+ACCOUNT_SID = "AC" + "1" * 32
+NUMBER = "+15550001111"
+
+
+@pytest.fixture
+def cluster_ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """A server in cluster mode that owns every slot and refuses cross-slot scripts."""
+    with EmbeddedValkey(tmp_path, extra_args=["--cluster-enabled", "yes"]) as server:
+        client = connect(server.url, timeout_s=10, max_connections=2)
+        client.execute_command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+        wait_until(lambda: "cluster_state:ok" in str(client.execute_command("CLUSTER", "INFO")))
+        with pytest.raises(ResponseError, match="slot"):
+            client.eval("return 1", 2, "gk:{0}:a", "gk:{1}:a")
+        yield Ledger(client, shards=16)
+        client.close()
+
+
+def test_a_whole_story_on_a_cluster(cluster_ledger: Ledger) -> None:
+    ledger, account_id = cluster_ledger, new_account_id()
+    calls = [CallId(ACCOUNT_SID, f"CA{n:032x}") for n in range(4)]
+    ledger.accounts.open_account(NewAccount(account_id, "Able", "a@example.com", 3))
+    ledger.numbers.assign_number(NUMBER, account_id)
+    ledger.accounts.set_card(account_id, Card("cus_1", "pm_1", "visa", "4242", ""))
+    ledger.accounts.set_topoff(account_id, TopoffSettings(True, 3, 10))
+    ledger.calls.admit_call(account_id, calls[0], NUMBER)
+    ledger.calls.settle_call(
+        account_id, calls[0], NUMBER, CallEnd.BUSY, duration_s=None, debit_unknown=True
+    )
+    ledger.calls.admit_offline(account_id, calls[1], NUMBER, Decision.ANSWER)
+    topoff_id = ledger.accounts.account(account_id).topoff_id
+    ledger.topoffs.begin_charge(topoff_id, price_minor=10, currency="usd")
+    ledger.topoffs.record_intent(topoff_id, "pi_1")
+    ledger.topoffs.next_attempt(topoff_id, 1)
+    ledger.topoffs.fail_topoff(
+        topoff_id, payment_intent="pi_1", reason=FailureReason.INTERNAL_ERROR, cool_downs_s=(1,)
+    )
+    ledger.topoffs.request_topoff(account_id, topoff_id)
+    ledger.topoffs.settle_topoff(topoff_id, Payment("pi_1", 100, "usd", "cus_1", ""))
+    ledger.topoffs.look_at_threshold(account_id)
+    ledger.accounts.add_credits(account_id, 5, reference="r", cause="test")
+    ledger.accounts.remove_credits(account_id, 5, reference="q", cause="test")
+    ledger.accounts.update_account(account_id, name="Baker")
+    shard = ledger.keys.shard_of(account_id)
+    for task in ledger.owed.claim_owed(shard, lease_s=0, limit=100):
+        ledger.owed.enqueued_owed(task, tries=1, back_in_s=0)
+        ledger.owed.strike_owed(account_id, task.task)
+    ledger.numbers.release_number(NUMBER, account_id)
+    assert ledger.owed.count(shard) == 0
+    assert ledger.accounts.account(account_id).balance == 3 + 10

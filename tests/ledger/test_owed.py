@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from gatekeeper.domain.account import NewAccount, TopoffSettings, new_account_id
+from gatekeeper.ledger.ledger import Ledger
+from tests.conftest import MovableClock
+
+LEASE_S = 15
+
+
+def _owing_account(ledger: Ledger) -> tuple[str, str]:
+    """An account that owes one charge; returns its id and the task."""
+    account_id = new_account_id()
+    ledger.accounts.open_account(NewAccount(account_id, "Able", "a@example.com"))
+    topoff_id = ledger.accounts.set_topoff(account_id, TopoffSettings(True, 1, 10))
+    return account_id, f"charge:{topoff_id}"
+
+
+def test_a_claim_is_exclusive_until_its_lease_ends(ledger: Ledger, clock: MovableClock) -> None:
+    account_id, task = _owing_account(ledger)
+    shard = ledger.keys.shard_of(account_id)
+    assert [t.task for t in ledger.owed.claim_owed(shard, lease_s=LEASE_S, limit=10)] == [task]
+    assert ledger.owed.claim_owed(shard, lease_s=LEASE_S, limit=10) == []
+    clock.advance(s=LEASE_S)
+    assert [t.task for t in ledger.owed.claim_owed(shard, lease_s=LEASE_S, limit=10)] == [task]
+
+
+def test_an_enqueued_task_comes_back_later_and_counts_its_tries(
+    ledger: Ledger, clock: MovableClock
+) -> None:
+    account_id, _ = _owing_account(ledger)
+    shard = ledger.keys.shard_of(account_id)
+    (claimed,) = ledger.owed.claim_owed(shard, lease_s=LEASE_S, limit=10)
+    assert claimed.tries == 0
+    assert ledger.owed.enqueued_owed(claimed, tries=1, back_in_s=60)
+    clock.advance(s=59)
+    assert ledger.owed.claim_owed(shard, lease_s=LEASE_S, limit=10) == []
+    clock.advance(s=1)
+    (again,) = ledger.owed.claim_owed(shard, lease_s=LEASE_S, limit=10)
+    assert again.tries == 1
+
+
+def test_a_struck_task_never_comes_back(ledger: Ledger, clock: MovableClock) -> None:
+    account_id, task = _owing_account(ledger)
+    shard = ledger.keys.shard_of(account_id)
+    (claimed,) = ledger.owed.claim_owed(shard, lease_s=LEASE_S, limit=10)
+    assert ledger.owed.strike_owed(account_id, task)
+    assert not ledger.owed.strike_owed(account_id, task)
+    assert not ledger.owed.enqueued_owed(claimed, tries=1, back_in_s=0)
+    clock.advance(s=3600)
+    assert ledger.owed.claim_owed(shard, lease_s=LEASE_S, limit=10) == []
+    assert ledger.owed.next_due_ms(shard) is None
