@@ -26,8 +26,8 @@ def cluster_ledger(tmp_path: Path) -> Iterator[Ledger]:
     """A server in cluster mode that owns every slot and refuses cross-slot scripts."""
     with EmbeddedValkey(tmp_path, extra_args=["--cluster-enabled", "yes"]) as server:
         client = connect(server.url, timeout_s=10, max_connections=2)
-        client.execute_command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
-        wait_until(lambda: "cluster_state:ok" in str(client.execute_command("CLUSTER", "INFO")))
+        client.cluster("ADDSLOTSRANGE", "0", "16383")
+        wait_until(lambda: "cluster_state:ok" in str(client.cluster("INFO")))
         with pytest.raises(ResponseError, match="slot"):
             client.eval("return 1", 2, "gk:{0}:a", "gk:{1}:a")
         yield Ledger(client, shards=16)

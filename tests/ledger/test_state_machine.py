@@ -92,6 +92,11 @@ class LedgerMachine(RuleBasedStateMachine):
         self._take_over_request()
         assert admission.balance == self.model.balance
 
+    @rule(first=st.integers(20_000, 90_000), count=st.integers(2, 9))
+    def admit_many(self, first: int, count: int) -> None:
+        for n in range(count):
+            self.admit(f"CA{first + n:032x}")
+
     @rule(sid=call_sids, end=st.sampled_from(CallEnd), debit_unknown=st.booleans())
     def settle(self, sid: str, end: CallEnd, debit_unknown: bool) -> None:
         real = self.ledger.calls.settle_call(
@@ -153,7 +158,9 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.topoffs)
     @rule(data=st.data())
     def begin_charge(self, data: st.DataObject) -> None:
-        topoff_id = data.draw(st.sampled_from(self._topoff_ids()))
+        self._begin(data.draw(st.sampled_from(self._topoff_ids())))
+
+    def _begin(self, topoff_id: str) -> None:
         real, topoff = self.ledger.topoffs.begin_charge(
             topoff_id, price_minor=PRICE_MINOR, currency="usd"
         )
@@ -165,7 +172,9 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.topoffs)
     @rule(data=st.data(), intent=st.sampled_from(["first", "second"]))
     def record_intent(self, data: st.DataObject, intent: str) -> None:
-        topoff_id = data.draw(st.sampled_from(self._topoff_ids()))
+        self._record(data.draw(st.sampled_from(self._topoff_ids())), intent)
+
+    def _record(self, topoff_id: str, intent: str) -> None:
         model = self.model.topoffs[topoff_id]
         name = f"pi_{intent}_{topoff_id[-12:]}"
         if model.state is not TopoffState.CHARGING:
@@ -189,11 +198,14 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.topoffs)
     @rule(
         data=st.data(),
-        right=st.booleans() | st.just(True),
-        wrong=st.sampled_from(["intent", "amount_minor", "currency", "customer"]),
+        wrong=st.sampled_from(
+            ["", "", "", "payment_intent", "amount_minor", "currency", "customer"]
+        ),
     )
-    def settle_topoff(self, data: st.DataObject, right: bool, wrong: str) -> None:
-        topoff_id = data.draw(st.sampled_from(self._topoff_ids()))
+    def settle_topoff(self, data: st.DataObject, wrong: str) -> None:
+        self._settle(data.draw(st.sampled_from(self._topoff_ids())), wrong)
+
+    def _settle(self, topoff_id: str, wrong: str) -> None:
         model = self.model.topoffs[topoff_id]
         facts: dict[str, Any] = {
             "payment_intent": model.payment_intent or "pi_none",
@@ -201,10 +213,9 @@ class LedgerMachine(RuleBasedStateMachine):
             "currency": "usd",
             "customer": "cus_1",
         }
-        if not right:
-            name = "payment_intent" if wrong == "intent" else wrong
-            facts[name] = 1 if wrong == "amount_minor" else "eur"
-        expected = "mismatch" if not right else ""
+        if wrong:
+            facts[wrong] = 1 if wrong == "amount_minor" else "eur"
+        expected = "mismatch" if wrong else ""
         expected = expected or self.model.settle_topoff(topoff_id, facts["payment_intent"])
         try:
             real = self.ledger.topoffs.settle_topoff(topoff_id, Payment(card_last4="4242", **facts))
@@ -217,7 +228,9 @@ class LedgerMachine(RuleBasedStateMachine):
     def fail_topoff(
         self, data: st.DataObject, failure: tuple[FailureReason, bool, tuple[int, ...]]
     ) -> None:
-        topoff_id = data.draw(st.sampled_from(self._topoff_ids()))
+        self._fail(data.draw(st.sampled_from(self._topoff_ids())), failure)
+
+    def _fail(self, topoff_id: str, failure: tuple[FailureReason, bool, tuple[int, ...]]) -> None:
         reason, refused, cool_downs_s = failure
         expected = self.model.fail_topoff(topoff_id, reason, refused, cool_downs_s)
         try:
@@ -232,6 +245,23 @@ class LedgerMachine(RuleBasedStateMachine):
             assert real == expected
         except PaymentMismatch:
             assert expected == "bad_move"
+
+    @precondition(lambda self: self.model.topoff_id)
+    @rule(payment_method=cards, failure=st.none() | failures)
+    def charge_to_the_end(
+        self, payment_method: str, failure: tuple[FailureReason, bool, tuple[int, ...]] | None
+    ) -> None:
+        """Take the top-off in flight through its whole charge: deep states need many of these."""
+        topoff_id = self.model.topoff_id
+        if not self.model.card:
+            self.set_card(payment_method)
+        self._begin(topoff_id)
+        if self.model.topoffs[topoff_id].state is TopoffState.CHARGING:
+            self._record(topoff_id, "first")
+        if failure is None:
+            self._settle(topoff_id, wrong="")
+        else:
+            self._fail(topoff_id, failure)
 
     @rule(current=st.booleans() | st.just(True))
     def retry(self, current: bool) -> None:
@@ -337,7 +367,7 @@ def test_scripts_agree_with_the_model(valkey: EmbeddedValkey, shards: int) -> No
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=40,
+            max_examples=100,
             stateful_step_count=60,
             deadline=None,
             suppress_health_check=list(HealthCheck),
