@@ -1,0 +1,64 @@
+"""Amounts of money as people read them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+#: The amount Stripe is given in one of these is the charge itself.
+#: Source: https://docs.stripe.com/currencies, "Zero-decimal currencies". That list has UGX too, but
+#: the page's "Special cases" want UGX, like ISK, "as a two-decimal value, where the decimal amount
+#: is always 00" (500 charges 5 UGX), so both are left at two decimals.
+_ZERO_DECIMAL: Final = frozenset(
+    {"BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA"}
+    | {"PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"}
+)
+
+#: Source: the same page, "Three-decimal currencies".
+_THREE_DECIMAL: Final = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
+
+#: As in the Unicode CLDR's English locale, where only the American dollar is a bare "$".
+_SYMBOLS: Final[dict[str, str]] = {
+    "USD": "$",
+    "AUD": "A$",
+    "BRL": "R$",
+    "CAD": "CA$",
+    "EUR": "€",
+    "GBP": "£",
+    "HKD": "HK$",
+    "ILS": "₪",
+    "INR": "₹",
+    "JPY": "¥",
+    "KRW": "₩",
+    "MXN": "MX$",
+    "NZD": "NZ$",
+}
+
+
+def format_minor(amount_minor: int, currency: str) -> str:
+    """Write an amount with its currency: "$42.00", "¥4,200", "42.00 CHF".
+
+    `amount_minor` counts the currency's smallest unit as Stripe counts it, and may be negative.
+    `currency` is an ISO 4217 code in any case. Raises ValueError if it isn't three letters.
+    """
+    if not re.fullmatch(r"[A-Za-z]{3}", currency):
+        raise ValueError("a currency is a code of three letters")
+    code = currency.upper()
+    digits = _digits(abs(amount_minor), _decimals(code))
+    sign = "-" if amount_minor < 0 else ""
+    if code in _SYMBOLS:
+        return f"{sign}{_SYMBOLS[code]}{digits}"
+    return f"{sign}{digits} {code}"
+
+
+def _decimals(code: str) -> int:
+    if code in _ZERO_DECIMAL:
+        return 0
+    return 3 if code in _THREE_DECIMAL else 2
+
+
+def _digits(amount_minor: int, decimals: int) -> str:
+    if decimals == 0:
+        return f"{amount_minor:,}"
+    whole, fraction = divmod(amount_minor, 10**decimals)
+    return f"{whole:,}.{fraction:0{decimals}d}"

@@ -1,0 +1,1 @@
+"""E-mail: what customers are told, and how it leaves."""

@@ -1,0 +1,195 @@
+"""Notices into e-mails (R11)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email import policy
+from email.headerregistry import Address
+from email.message import EmailMessage
+from typing import Final
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from gatekeeper.domain.money import format_minor
+from gatekeeper.domain.notice import KIND_OF_NOTICE, CallsDropped, Notice, TopoffFailed
+from gatekeeper.mail.wording import FAILURE_ADVICE, Advice, drop_advice, outlook
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """Whom a notice goes to: the account's name, its e-mail address, and its IANA time zone."""
+
+    name: str
+    email: str
+    timezone: str
+
+
+@dataclass(frozen=True, slots=True)
+class SenderIdentity:
+    """In whose name e-mail is sent, and where its readers are pointed.
+
+    Raises ValueError for a `mail_from` or `support_email` that is no plain ASCII address
+    ("billing@example.com", without a name), or a `billing_url` that is not http or https.
+    """
+
+    mail_from: str
+    product_name: str
+    support_email: str | None = None
+    billing_url: str | None = None
+
+    def __post_init__(self) -> None:
+        for what in ("mail_from", "support_email"):
+            address = getattr(self, what)
+            if address is not None and not (address.isascii() and _is_mailbox(address)):
+                raise ValueError(f"{what} must be a plain e-mail address")
+        if self.billing_url is not None and not _is_web_url(self.billing_url):
+            raise ValueError("billing_url must be an http or https URL")
+
+
+def compose(notice: Notice, recipient: Recipient, sender: SenderIdentity) -> EmailMessage:
+    """Write a notice as an e-mail, in text and HTML.
+
+    The Message-ID follows from the notice's id alone, so a repeated delivery can be recognised.
+    A time zone that isn't known is replaced by UTC, which the e-mail then names.
+
+    Raises ValueError if the recipient's address is none, or if the notice is about dropped calls
+    for a reason that drops none; the message names neither the address nor the account.
+    """
+    if not _is_mailbox(recipient.email):
+        raise ValueError("the recipient's e-mail address is not one")
+    facts: dict[str, object] = {
+        "notice": notice,
+        "advice": _advice(notice),
+        "account": _one_line(recipient.name),
+        "at": _local_time(notice.at_ms, recipient.timezone),
+        "sender": sender,
+    }
+    folder = KIND_OF_NOTICE[type(notice)].value
+    subject = _render(f"{folder}/subject.txt", facts).strip()
+    message = _headed(notice, recipient, sender, subject)
+    # Quoted-printable passes servers that carry seven bits a byte or fold long lines.
+    message.set_content(_render(f"{folder}/body.txt", facts), cte="quoted-printable")
+    html = _render(f"{folder}/body.html", {**facts, "subject": subject})
+    message.add_alternative(html, subtype="html", cte="quoted-printable")
+    return message
+
+
+def _headed(
+    notice: Notice, recipient: Recipient, sender: SenderIdentity, subject: str
+) -> EmailMessage:
+    """Start the message. No header holds text that a customer chose, but for their address."""
+    message = EmailMessage(policy=policy.SMTP)
+    mail_from = _address(sender.mail_from, _unreserved(sender.product_name))
+    message["From"] = mail_from
+    message["To"] = _address(recipient.email)
+    if sender.support_email is not None:
+        message["Reply-To"] = _address(sender.support_email)
+    message["Subject"] = subject
+    message["Date"] = datetime.fromtimestamp(notice.at_ms / 1000, UTC)
+    message["Message-ID"] = _message_id(notice.id, mail_from.domain)
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: vacation responders stay silent
+    return message
+
+
+def _advice(notice: Notice) -> Advice | None:
+    if isinstance(notice, TopoffFailed):
+        return FAILURE_ADVICE[notice.reason]
+    if isinstance(notice, CallsDropped):
+        return drop_advice(notice.reason)
+    return None
+
+
+def _credits(count: int) -> str:
+    return f"{count:,} credit" if abs(count) == 1 else f"{count:,} credits"
+
+
+def _local_time(at_ms: int, timezone: str) -> str:
+    """Write a moment with the zone's abbreviation and name: both, as either alone misleads."""
+    zone = _zone(timezone)
+    at = datetime.fromtimestamp(at_ms / 1000, zone)
+    abbreviation = at.strftime("%Z")
+    if not abbreviation.isalpha():  # many zones have only an offset, such as "-03"
+        abbreviation = f"UTC{abbreviation}"
+    written = f"{at:%B} {at.day}, {at:%Y, %H:%M} {abbreviation}"
+    return written if abbreviation == zone.key else f"{written} ({zone.key})"
+
+
+def _zone(timezone: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(timezone)
+    except (KeyError, ValueError, OSError):  # unknown, misshapen, a folder of zones
+        return ZoneInfo("UTC")
+
+
+def _one_line(text: str) -> str:
+    """Drop what could break a line, turn the direction of writing, or not be encoded."""
+    kept = (
+        " " if unicodedata.category(character) in {"Cc", "Zl", "Zp"} else character
+        for character in text
+        if unicodedata.category(character) != "Cs"
+        and unicodedata.bidirectional(character) not in _DIRECTION_OVERRIDES
+    )
+    return " ".join("".join(kept).split())
+
+
+_DIRECTION_OVERRIDES: Final = frozenset(
+    {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+)
+
+
+def _unreserved(name: str) -> str:
+    """Leave out of a display name what RFC 5322 reserves.
+
+    Such a name would have to be quoted, and Python 3.11 drops the quotes when it folds a long
+    one, which makes a comma in it the start of another address
+    (https://github.com/python/cpython/issues/80222).
+    """
+    return _one_line(re.sub(r'[()<>\[\]:;@\\,."]', " ", name))
+
+
+def _message_id(notice_id: str, domain: str) -> str:
+    """Digest the id: an id may be longer than a header's line, or hold what RFC 5322 forbids."""
+    digest = hashlib.blake2b(notice_id.encode(), digest_size=16).hexdigest()
+    return f"<{digest}@{domain}>"
+
+
+#: Looser than RFC 5322, as are mailboxes; but nothing that could end an address or a header.
+_MAILBOX: Final = re.compile(r"""[^@\s<>",;:\x00-\x1f\x7f]+@[^@\s<>",;:\x00-\x1f\x7f]+""")
+
+
+def _is_mailbox(text: str) -> bool:
+    return _MAILBOX.fullmatch(text) is not None
+
+
+def _address(mailbox: str, name: str = "") -> Address:
+    username, _, domain = mailbox.partition("@")
+    return Address(name, username, domain)
+
+
+def _is_web_url(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
+
+
+def _render(name: str, facts: dict[str, object]) -> str:
+    return _TEMPLATES.get_template(name).render(facts)
+
+
+_TEMPLATES: Final = Environment(
+    loader=PackageLoader("gatekeeper.mail"),
+    autoescape=select_autoescape(["html"], default=False),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+)
+_TEMPLATES.filters |= {"credits": _credits, "money": format_minor, "outlook": outlook}

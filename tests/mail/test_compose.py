@@ -1,0 +1,278 @@
+"""What the e-mails say."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from email.message import EmailMessage
+from importlib.resources import files
+from typing import get_args
+
+import pytest
+
+from gatekeeper.domain.call import Reason
+from gatekeeper.domain.incident import FailureReason
+from gatekeeper.domain.notice import KIND_OF_NOTICE, BalanceLow, Notice, NoticeKind, TopoffFailed
+from gatekeeper.mail.compose import SenderIdentity, compose
+from tests.mail.emails import (
+    DROP_REASONS,
+    DROPPED,
+    EVERY_NOTICE,
+    FAILED,
+    LINKED,
+    LOW,
+    OWNER,
+    SENDER,
+    SUCCEEDED,
+    PageText,
+    delivered,
+    html_of,
+    readable,
+    text_of,
+)
+
+# "Credits & Billing", "Failed Payments": what it means, what to do. Word for word.
+PROMISED = {
+    "No payment method set for automatic top-offs": (
+        "Auto top-off is enabled but no card is attached as the payment method for it",
+        "Click Set Up Auto Top-Off in the banner to attach a card",
+    ),
+    "Your card was declined": (
+        "The most recent charge attempt was rejected by the issuer",
+        "Click Update Payment Method in the banner to swap in a working card, then retry the "
+        "charge from the billing page",
+    ),
+    "An internal error occurred": (
+        "The charge attempt hit a transient system error",
+        "Retry the charge from the billing page; if it keeps failing, contact support",
+    ),
+}
+
+
+# --- every notice -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", NoticeKind)
+def test_every_kind_of_notice_has_its_templates(kind: NoticeKind) -> None:
+    folder = files("gatekeeper.mail") / "templates" / kind.value
+    for name in ("subject.txt", "body.txt", "body.html"):
+        assert (folder / name).is_file()
+
+
+def test_every_kind_of_notice_is_composed_here() -> None:
+    assert {KIND_OF_NOTICE[type(notice)] for notice in EVERY_NOTICE} == set(NoticeKind)
+    assert set(KIND_OF_NOTICE) == set(get_args(Notice))
+
+
+@pytest.mark.parametrize("sender", [SENDER, LINKED], ids=["no_links", "links"])
+@pytest.mark.parametrize("notice", EVERY_NOTICE, ids=lambda notice: notice.id)
+class TestEveryNotice:
+    def test_has_a_text_and_an_html_alternative(
+        self, notice: Notice, sender: SenderIdentity
+    ) -> None:
+        message = delivered(compose(notice, OWNER, sender))
+        assert message.get_content_type() == "multipart/alternative"
+        parts = [part for part in message.iter_parts() if isinstance(part, EmailMessage)]
+        assert [part.get_content_type() for part in parts] == ["text/plain", "text/html"]
+        assert {part.get_content_charset() for part in parts} == {"utf-8"}
+
+    def test_is_safe_for_any_server_on_the_way(
+        self, notice: Notice, sender: SenderIdentity
+    ) -> None:
+        raw = compose(notice, OWNER, sender).as_bytes()
+        assert raw.isascii()
+        assert max(len(line) for line in raw.split(b"\r\n")) <= 78
+        assert b"\n" not in raw.replace(b"\r\n", b"")
+
+    def test_names_account_balance_and_time(self, notice: Notice, sender: SenderIdentity) -> None:
+        for body in readable(compose(notice, OWNER, sender)):
+            assert "Rossi Plumbing" in body
+            assert "March 6, 2026, 14:05 CET (Europe/Rome)" in body
+            assert f"{notice.balance} credits" in body
+
+    def test_says_where_the_billing_page_is(self, notice: Notice, sender: SenderIdentity) -> None:
+        message = compose(notice, OWNER, sender)
+        if sender.billing_url:
+            assert sender.billing_url in text_of(message)
+            assert sender.billing_url in PageText(html_of(message)).links
+        for body in readable(message):
+            assert ("Settings → Billing" in body) is (sender.billing_url is None)
+            assert ("help@mail.example" in body) is (sender.support_email is not None)
+            assert "None" not in body
+            assert "**" not in body
+
+    def test_loads_nothing_from_elsewhere(self, notice: Notice, sender: SenderIdentity) -> None:
+        page = PageText(html_of(compose(notice, OWNER, sender)))
+        assert page.elements.isdisjoint({"img", "link", "script", "iframe", "object", "form"})
+        assert "url(" not in html_of(compose(notice, OWNER, sender))
+
+    def test_text_and_html_say_the_same(self, notice: Notice, sender: SenderIdentity) -> None:
+        text, page = (
+            set(body.replace(sender.billing_url or "", "").lower().split())
+            for body in readable(compose(notice, OWNER, sender))
+        )
+        # The text has colons where the page has a table, the page a button.
+        assert {word.rstrip(":") for word in text} ^ {word.rstrip(":") for word in page} <= {"open"}
+
+    def test_names_no_decline_code(self, notice: Notice, sender: SenderIdentity) -> None:
+        for body in readable(compose(notice, OWNER, sender)):
+            assert re.search(r"[a-z]+_[a-z]+|fraud|stolen|lost", body) is None
+
+
+# --- what each says -----------------------------------------------------------------------------
+
+
+def test_a_topoff_is_confirmed() -> None:
+    message = compose(SUCCEEDED, OWNER, SENDER)
+    assert message["Subject"] == "Auto top-off: 200 credits added"
+    for body in readable(message):
+        for said in ("200 credits", "$42.00", "ending in 4242", "243 credits"):
+            assert said in body
+
+
+@pytest.mark.parametrize(
+    ("amount_minor", "currency", "written"),
+    [(4200, "jpy", "¥4,200"), (4200, "eur", "€42.00"), (4200, "chf", "42.00 CHF")],
+)
+def test_amounts_are_written_in_their_currency(
+    amount_minor: int, currency: str, written: str
+) -> None:
+    paid = replace(SUCCEEDED, amount_minor=amount_minor, currency=currency)
+    unpaid = replace(FAILED, amount_minor=amount_minor, currency=currency)
+    for notice in (paid, unpaid):
+        for body in readable(compose(notice, OWNER, SENDER)):
+            assert written in body
+
+
+def test_a_card_without_its_last_four_is_left_out() -> None:
+    for body in readable(compose(replace(SUCCEEDED, card_last4=""), OWNER, SENDER)):
+        assert "ending in" not in body
+
+
+@pytest.mark.parametrize("reason", FailureReason)
+def test_a_failure_keeps_the_promised_words(reason: FailureReason) -> None:
+    meaning, remedy = PROMISED[reason.label]
+    message = compose(replace(FAILED, reason=reason), OWNER, SENDER)
+    assert reason.label in message["Subject"]
+    for body in readable(message):
+        for said in (reason.label, meaning, remedy, "Future calls may be dropped"):
+            assert said in body
+
+
+def test_what_to_click_is_bold() -> None:
+    assert "<strong>Update Payment Method</strong>" in html_of(compose(FAILED, OWNER, SENDER))
+
+
+def test_a_failure_before_a_price_was_fixed_names_no_amount() -> None:
+    for body in readable(compose(replace(FAILED, amount_minor=None, currency=""), OWNER, SENDER)):
+        assert "Amount" not in body
+        assert "200 credits" in body
+
+
+@pytest.mark.parametrize("notice", [FAILED, LOW], ids=lambda notice: notice.id)
+def test_an_empty_balance_is_not_said_to_run_out_one_day(
+    notice: TopoffFailed | BalanceLow,
+) -> None:
+    for balance, said in ((1, "When your balance reaches zero"), (0, "Your balance is empty")):
+        for body in readable(compose(replace(notice, balance=balance), OWNER, SENDER)):
+            assert said in body
+
+
+@pytest.mark.parametrize(
+    ("reason", "why", "todo"),
+    [
+        (Reason.EMPTY_TOPOFF_OFF, "auto top-off is off", "Buy Credits"),
+        (Reason.EMPTY_TOPOFF_FAILED, "last auto top-off charge failed", "banner"),
+        (Reason.EMPTY_OVERDRAFT_USED, "has not completed yet", "Buy Credits"),
+        (Reason.ACCOUNT_SUSPENDED, "Your account is suspended", "Contact support"),
+        (Reason.LEDGER_UNREACHABLE, "A fault on our side", "once the fault is fixed"),
+    ],
+)
+def test_dropped_calls_say_why_and_what_to_do(reason: Reason, why: str, todo: str) -> None:
+    message = compose(replace(DROPPED, reason=reason), OWNER, SENDER)
+    assert message["Subject"] == "Your calls are being dropped"
+    for body in readable(message):
+        assert why in body
+        assert todo in body
+        assert "Since" in body
+
+
+@pytest.mark.parametrize("reason", sorted(set(Reason) - set(DROP_REASONS)))
+def test_a_reason_that_drops_no_call_is_refused(reason: Reason) -> None:
+    with pytest.raises(ValueError, match="drops no"):
+        compose(replace(DROPPED, reason=reason), OWNER, SENDER)
+
+
+def test_a_low_balance_names_the_threshold_and_what_to_do() -> None:
+    message = compose(LOW, OWNER, SENDER)
+    assert message["Subject"] == "Your balance is low: 49 credits left"
+    for body in readable(message):
+        for said in ("threshold of 50 credits", "auto top-off is off", "Auto Top-Off"):
+            assert said in body
+        assert "Buy Credits" in body
+        assert "AI Receptionist → Settings" in body
+
+
+@pytest.mark.parametrize(
+    ("balance", "subject"),
+    [
+        (1, "Your balance is low: 1 credit left"),
+        (0, "Your balance is empty"),
+        (-3, "Your balance is empty"),
+    ],
+)
+def test_a_low_balance_of_few_or_none(balance: int, subject: str) -> None:
+    assert compose(replace(LOW, balance=balance), OWNER, SENDER)["Subject"] == subject
+
+
+def test_one_credit_is_singular() -> None:
+    one = replace(SUCCEEDED, credits=1, balance=1)
+    message = compose(one, OWNER, SENDER)
+    assert message["Subject"] == "Auto top-off: 1 credit added"
+    for body in readable(message):
+        assert "1 credit" in body
+        assert "1 credits" not in body
+    for body in readable(compose(replace(LOW, balance=0, threshold=1), OWNER, SENDER)):
+        assert "threshold of 1 credit," in body
+        assert "0 credits" in body
+
+
+def test_large_and_negative_balances_are_readable() -> None:
+    for body in readable(compose(replace(SUCCEEDED, balance=12_345), OWNER, SENDER)):
+        assert "12,345 credits" in body
+    for body in readable(compose(replace(FAILED, balance=-7), OWNER, SENDER)):
+        assert "-7 credits" in body
+
+
+# --- time ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("timezone", "written"),
+    [
+        ("Europe/Rome", "March 6, 2026, 14:05 CET (Europe/Rome)"),
+        ("America/New_York", "March 6, 2026, 08:05 EST (America/New_York)"),
+        ("Pacific/Auckland", "March 7, 2026, 02:05 NZDT (Pacific/Auckland)"),
+        ("America/Sao_Paulo", "March 6, 2026, 10:05 UTC-03 (America/Sao_Paulo)"),
+        ("Asia/Kathmandu", "March 6, 2026, 18:50 UTC+0545 (Asia/Kathmandu)"),
+        ("UTC", "March 6, 2026, 13:05 UTC"),
+    ],
+)
+def test_time_is_the_accounts_own(timezone: str, written: str) -> None:
+    for body in readable(compose(SUCCEEDED, replace(OWNER, timezone=timezone), SENDER)):
+        assert written in body
+
+
+def test_the_hour_that_comes_twice_is_told_apart() -> None:
+    hour_ms = 3_600_000
+    first_ms = 1_792_888_200_000  # 2026-10-25 00:30 UTC, when Rome still has summer time
+    first = compose(replace(SUCCEEDED, at_ms=first_ms), OWNER, SENDER)
+    second = compose(replace(SUCCEEDED, at_ms=first_ms + hour_ms), OWNER, SENDER)
+    assert "02:30 CEST (Europe/Rome)" in text_of(first)
+    assert "02:30 CET (Europe/Rome)" in text_of(second)
+
+
+@pytest.mark.parametrize("timezone", ["", "Mars/Olympus", "../../etc/passwd", "America", "\x00"])
+def test_an_unknown_time_zone_costs_nobody_an_email(timezone: str) -> None:
+    for body in readable(compose(SUCCEEDED, replace(OWNER, timezone=timezone), SENDER)):
+        assert "March 6, 2026, 13:05 UTC" in body
