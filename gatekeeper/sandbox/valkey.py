@@ -35,6 +35,7 @@ class EmbeddedValkey:
 
     It writes an append-only file and evicts nothing, as the ledger demands of production. Once
     started it keeps its port, so clients find it again after `stop()` or `kill()` and `start()`.
+    It never outlives the process that started it.
 
     `directory` also holds the server's log and is made when missing. `port` 0 picks a free one at
     the first start. `extra_args` are arguments of valkey-server and win over the ones set here.
@@ -47,6 +48,7 @@ class EmbeddedValkey:
         self._port = port
         self._extra_args = tuple(extra_args)
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
 
     @property
     def port(self) -> int:
@@ -88,14 +90,14 @@ class EmbeddedValkey:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        self._process = None
+        self._forget()
 
     def kill(self) -> None:
         """End the server at once (SIGKILL), as a crash would, and wait until it is gone."""
         process = self._running()
         process.kill()
         process.wait()
-        self._process = None
+        self._forget()
 
     def pause(self) -> None:
         """Stall the server (SIGSTOP): it still accepts connections and never answers.
@@ -149,6 +151,14 @@ class EmbeddedValkey:
             process.wait()
             raise
         self._process = process
+        self._guard = _guard(process.pid)
+
+    def _forget(self) -> None:
+        self._process = None
+        if self._guard is not None:
+            self._guard.kill()
+            self._guard.communicate()  # waits, and closes the pipe
+            self._guard = None
 
 
 def _command(directory: Path, port: int, extra_args: Sequence[str]) -> list[str]:
@@ -195,6 +205,20 @@ def _launch(command: Sequence[str], log_path: Path) -> subprocess.Popen[bytes]:
             raise EmbeddedValkeyError(
                 f"the Valkey binary {command[0]} cannot be run: {error.strerror}"
             ) from error
+
+
+def _guard(pid: int) -> subprocess.Popen[bytes]:
+    """Start a process that ends the server when this process ends, even by SIGKILL.
+
+    This process holds the only other end of its pipe, so reading ends when this process does.
+    """
+    return subprocess.Popen(  # noqa: S603 - a number is all that is filled in
+        ["/bin/sh", "-c", f"read -r _; kill -9 {pid}"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
 
 
 def _wait_until_it_answers(process: subprocess.Popen[bytes], port: int, log_path: Path) -> None:

@@ -1,0 +1,132 @@
+"""What the sandbox remembers: every object, in memory, behind one lock."""
+
+import secrets
+import string
+import time
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from threading import RLock
+from typing import Any, Final
+
+from gatekeeper.sandbox.stripe.cards import Behavior, SandboxCard
+from gatekeeper.sandbox.stripe.errors import Json, missing
+
+# The version whose shapes the sandbox speaks, which is the one that stripe-python 16.1 asks for.
+API_VERSION: Final = "2026-10-28.endive"
+
+_ALPHABET: Final = string.ascii_letters + string.digits
+
+# What Stripe calls each kind of object when one can't be found.
+_NOUNS: Final = {
+    "customer": "customer",
+    "payment_method": "PaymentMethod",
+    "payment_intent": "payment_intent",
+    "setup_intent": "setupintent",
+    "charge": "charge",
+    "event": "event",
+}
+
+
+def new_id(prefix: str, length: int = 24) -> str:
+    """Make an id such as `pi_…`."""
+    return f"{prefix}_{''.join(secrets.choice(_ALPHABET) for _ in range(length))}"
+
+
+def now_s() -> int:
+    """Return the Unix time in seconds."""
+    return int(time.time())
+
+
+@dataclass(slots=True)
+class CardOnFile:
+    """What is known about a payment method and never sent: the card and how it behaves.
+
+    `set_up` is true once a SetupIntent authenticated the card. `spent` is true once the
+    payment method was detached, or used without belonging to a customer: it may not be used again.
+    """
+
+    card: SandboxCard
+    behavior: Behavior
+    set_up: bool = False
+    spent: bool = False
+
+
+@dataclass(slots=True)
+class State:
+    """All objects by kind and id, oldest first. Hold `lock` while touching any of them."""
+
+    lock: RLock = field(default_factory=RLock)
+    objects: dict[str, dict[str, Json]] = field(default_factory=lambda: {k: {} for k in _NOUNS})
+    cards: dict[str, CardOnFile] = field(default_factory=dict)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self.lock:
+            for objects in self.objects.values():
+                objects.clear()
+            self.cards.clear()
+
+    def add(self, body: Json) -> Json:
+        """Keep a new object under its kind and id, and return it."""
+        self.objects[body["object"]][body["id"]] = body
+        return body
+
+    def find(
+        self, kind: str, id_: str, *, param: str, status: int = HTTPStatus.BAD_REQUEST
+    ) -> Json:
+        """Return an object by its id.
+
+        Raises StripeError (resource_missing) when there is none, and for a deleted customer in a
+        parameter; `param` is what the error blames. Its status is 400 for an id in a parameter and
+        404 for one in the path.
+        """
+        body = self.objects[kind].get(id_)
+        deleted = body is not None and body.get("deleted") and status == HTTPStatus.BAD_REQUEST
+        if body is None or deleted:
+            raise missing(_NOUNS[kind], id_, param=param, status=status)
+        return body
+
+    def all(self, kind: str) -> Iterable[Json]:
+        """Return every object of a kind, newest first."""
+        return reversed(self.objects[kind].values())
+
+
+@dataclass(slots=True)
+class Call:
+    """One execution of a request: what was asked, and the events it caused.
+
+    `args` are the ids in the path, `params` the parameters as their readers left them.
+    """
+
+    state: State
+    args: dict[str, str] = field(default_factory=dict)
+    params: dict[str, Any] = field(default_factory=dict)
+    request_id: str | None = None
+    idempotency_key: str | None = None
+    events: list[Json] = field(default_factory=list)
+
+    def emit(self, type_: str, body: Json, *, previous: Json | None = None) -> None:
+        """Record an event with a snapshot of an object, and what changed in it."""
+        data: Json = {"object": deepcopy(body)}
+        if previous is not None:
+            data["previous_attributes"] = previous
+        event = {
+            "id": new_id("evt"),
+            "object": "event",
+            "api_version": API_VERSION,
+            "created": now_s(),
+            "data": data,
+            "livemode": False,
+            "pending_webhooks": 0,
+            "request": {"id": self.request_id, "idempotency_key": self.idempotency_key},
+            "type": type_,
+        }
+        self.events.append(self.state.add(event))
+
+    def emit_update(self, type_: str, before: Json, after: Json) -> None:
+        """Record an event about a change, unless nothing changed."""
+        previous = {name: value for name, value in before.items() if after.get(name) != value}
+        if previous:
+            self.emit(type_, after, previous=previous)
