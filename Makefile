@@ -40,7 +40,7 @@ COMPILE := --quiet --upgrade --generate-hashes --allow-unsafe --strip-extras --n
 	@$(PYTHON) -m venv .venv \
 		|| { echo "python3 -m venv failed: on Debian, install the package python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
 clean: ## remove everything that was installed or made
