@@ -1,20 +1,21 @@
 """Every Redis key of the ledger is built here.
 
-| key                          | type   | fields or members                       | lifetime|
-|------------------------------|--------|-----------------------------------------|----------|
-| `gk:{s}:account:<id>`        | hash   | what decisions look at, see ACCOUNT     | for good |
-| `gk:{s}:profile:<id>`        | hash   | name, email, timezone, route, card, ... | for good |
-| `gk:{s}:accounts`            | set    | ids of the shard's accounts             | for good |
-| `gk:{s}:numbers:<id>`        | set    | numbers ever assigned to an account     | for good |
-| `gk:{s}:call:<AC>:<CA>`      | string | a call's record, see `ledger/calls.py`  | CALL_KEPT_S |
-| `gk:{s}:topoff:<id>`         | hash   | one top-off                             | 400 days past its end |
-| `gk:{s}:payment:<ref>`       | string | entry made for a payment or correction  | 400 days |
-| `gk:{s}:incident:<account>`  | hash   | the account's newest incident           | for good |
-| `gk:{s}:notice:<id>`         | hash   | one e-mail's frozen content             | 90 days |
-| `gk:{s}:log`                 | stream | entries                                 | trimmed by history |
-| `gk:{s}:owed`                | zset   | task → due, in ms                       | until struck off |
-| `gk:{s}:tries`               | hash   | task → how often it was enqueued        | until struck off |
-| `gk:number:<E.164>`          | hash   | account, route, previous, changed_at_ms | for good |
+| key                          | type   | fields or members                     | lifetime        |
+|------------------------------|--------|---------------------------------------|-----------------|
+| `gk:{s}:account:<id>`        | hash   | what decisions look at, see ACCOUNT   | for good        |
+| `gk:{s}:profile:<id>`        | hash   | name, email, timezone, route, card, ... | for good        |
+| `gk:{s}:accounts`            | set    | ids of the shard's accounts           | for good        |
+| `gk:{s}:numbers:<id>`        | set    | numbers ever assigned to an account   | for good        |
+| `gk:{s}:call:<AC>:<CA>`      | string | a call's record, see `ledger/calls.py` | CALL_KEPT_S     |
+| `gk:{s}:topoff:<id>`         | hash   | one top-off                           | 400 days more   |
+| `gk:{s}:payment:<ref>`       | string | entry made for a payment or correction | 400 days        |
+| `gk:{s}:incident:<account>`  | hash   | the account's newest incident         | for good        |
+| `gk:{s}:notice:<id>`         | hash   | one e-mail's frozen content           | 90 days         |
+| `gk:{s}:log`                 | stream | entries                               | until trimmed   |
+| `gk:{s}:owed`                | zset   | task → due, in ms                     | until done      |
+| `gk:{s}:tries`               | hash   | task → how often it was enqueued      | until done      |
+| `gk:number:<E.164>`          | hash   | account, route, previous, changed_at_ms | for good        |
+| `gk:shards`                  | string | the deployment's number of shards     | for good        |
 
 `{s}` is the shard as a hash tag: every key of an account lies in one slot of a Redis Cluster, so
 each verb runs on one node. Numbers are looked up before the account is known and have no tag.
@@ -22,13 +23,17 @@ each verb runs on one node. Numbers are looked up before the account is known an
 
 from __future__ import annotations
 
+import re
 import zlib
 from dataclasses import dataclass
 
+from gatekeeper.domain.account import is_account_id
 from gatekeeper.domain.call import CallId
 
 CALL_KEPT_S = 48 * 3600
 MAX_SHARDS = 1024
+
+_TOKEN = re.compile(r"[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +128,10 @@ class Keys:
         """Name the route of a phone number."""
         return f"gk:number:{number}"
 
+    def shard_count(self) -> str:
+        """Name the note of how many shards this deployment was started with."""
+        return "gk:shards"
+
     def probe(self) -> str:
         """Name the key that is written to see whether the ledger takes writes."""
         return "gk:probe"
@@ -131,3 +140,9 @@ class Keys:
 def account_of(record_id: str) -> str:
     """Read the account from the id of a top-off, incident or notice (`<account>-<token>`)."""
     return record_id.rsplit("-", 1)[0]
+
+
+def is_record_id(text: str) -> bool:
+    """Tell whether the text is shaped like the id of a top-off, incident or notice."""
+    account_id, _, token = text.rpartition("-")
+    return is_account_id(account_id) and _TOKEN.fullmatch(token) is not None

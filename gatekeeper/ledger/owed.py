@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
-from gatekeeper.ledger.records import pairs
+from gatekeeper.ledger.records import in_groups
 from gatekeeper.ledger.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class OwedTask:
-    """A claimed task, such as `charge:<top-off>`, and how often it was enqueued so far."""
+    """A claimed task, such as `charge:<top-off>`; how often it was enqueued; when it was due."""
 
     shard: int
     task: str
     tries: int
+    due_ms: int
 
 
 class Owed:
@@ -34,7 +35,7 @@ class Owed:
         reply = self._store.scripts.run(
             "claim_owed", self._keys(shard), [self._store.clock(), int(lease_s * 1000), limit]
         )
-        return [OwedTask(shard, task, tries) for task, tries in pairs(reply)]
+        return [OwedTask(shard, task, tries, due_ms) for task, tries, due_ms in in_groups(reply, 3)]
 
     def enqueued_owed(self, task: OwedTask, *, tries: int, back_in_s: float) -> bool:
         """Note that a task was enqueued; False when it was struck off meanwhile."""
@@ -46,6 +47,11 @@ class Owed:
         """Strike off an account's task that is done; False when it was not owed."""
         keys = self._keys(self._store.keys.shard_of(account_id))
         return bool(self._store.scripts.run("strike_owed", keys, [task]))
+
+    def is_owed(self, account_id: str, task: str) -> bool:
+        """Tell whether an account's task still has to be done."""
+        key = self._store.keys.owed(self._store.keys.shard_of(account_id))
+        return self._store.client.zscore(key, task) is not None
 
     def next_due_ms(self, shard: int) -> int | None:
         """When the next task is due; None when nothing is owed."""

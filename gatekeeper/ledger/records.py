@@ -229,9 +229,9 @@ def read_entry(entry_id: str, fields: Mapping[str, str]) -> Entry:
     )
 
 
-def pairs(flat: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
-    """Pair up a flat reply: name, value, name, value."""
-    return zip(flat[::2], flat[1::2], strict=True)
+def in_groups(flat: Sequence[Any], size: int) -> Iterator[tuple[Any, ...]]:
+    """Cut a flat reply into groups: name, value, name, value."""
+    return zip(*(flat[start::size] for start in range(size)), strict=True)
 
 
 def _int(text: str | None) -> int | None:

@@ -12,7 +12,7 @@ from gatekeeper.domain.notice import Notice
 from gatekeeper.domain.topoff import Topoff
 from gatekeeper.ledger.errors import PaymentMismatch, UnknownTopoff
 from gatekeeper.ledger.keys import account_of
-from gatekeeper.ledger.records import pairs, read_notice, read_topoff
+from gatekeeper.ledger.records import in_groups, read_notice, read_topoff
 from gatekeeper.ledger.store import Store
 
 
@@ -103,7 +103,7 @@ class Topoffs:
         Raises UnknownTopoff; nothing is then owed for it any more.
         """
         reply = self._run("begin_charge", topoff_id, price_minor, currency)
-        return Charge(reply[0]), read_topoff(topoff_id, dict(pairs(reply[1])))
+        return Charge(reply[0]), read_topoff(topoff_id, dict(in_groups(reply[1], 2)))
 
     def record_intent(self, topoff_id: str, payment_intent: str) -> str:
         """Store the PaymentIntent before it is confirmed; returns the one that counts.

@@ -27,7 +27,7 @@ def cluster_ledger(tmp_path: Path) -> Iterator[Ledger]:
     with EmbeddedValkey(tmp_path, extra_args=["--cluster-enabled", "yes"]) as server:
         client = connect(server.url, timeout_s=10, max_connections=2)
         client.cluster("ADDSLOTSRANGE", "0", "16383")
-        wait_until(lambda: "cluster_state:ok" in str(client.cluster("INFO")))
+        wait_until(lambda: client.cluster("INFO")["cluster_state"] == "ok")
         with pytest.raises(ResponseError, match="slot"):
             client.eval("return 1", 2, "gk:{0}:a", "gk:{1}:a")
         yield Ledger(client, shards=16)

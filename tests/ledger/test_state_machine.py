@@ -269,6 +269,15 @@ class LedgerMachine(RuleBasedStateMachine):
         real = self.ledger.topoffs.request_topoff(self.id, incident)
         assert real == self.model.retry(incident)
 
+    @precondition(lambda self: self.model.incident_open and not self.model.topoff_id)
+    @rule(failure=st.none() | failures)
+    def retry_and_charge(
+        self, failure: tuple[FailureReason, bool, tuple[int, ...]] | None
+    ) -> None:
+        self.retry(current=True)
+        self._take_over_request()
+        self.charge_to_the_end("pm_one", failure)
+
     @rule()
     def look(self) -> None:
         assert self.ledger.topoffs.look_at_threshold(self.id) == self.model.look()

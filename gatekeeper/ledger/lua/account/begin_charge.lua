@@ -40,9 +40,11 @@ end
 local price = tonumber(redis.call('HGET', ACCOUNT, 'price_minor') or ARGV[6])
 local credits = tonumber(redis.call('HGET', KEYS[9], 'credits'))
 redis.call('HSET', KEYS[9], 'amount_minor', price * credits, 'currency', ARGV[7])
-local card = redis.call('HMGET', PROFILE, 'customer', 'payment_method', 'card_refused')
+local card = redis.call('HMGET', PROFILE, 'customer', 'payment_method', 'card_refused',
+  'card_last4')
 if not card[2] then return reply('no_payment_method') end
-redis.call('HSET', KEYS[9], 'customer', card[1], 'payment_method', card[2])
+redis.call('HSET', KEYS[9], 'customer', card[1], 'payment_method', card[2],
+  'card_last4', card[4] or '')
 if card[3] then
   redis.call('HSET', KEYS[9], 'decline_code', card[3])
   return reply('card_refused')

@@ -1,7 +1,7 @@
 -- Credit a successful charge, once, whoever reports it first (R7, R10). Resolves the incident.
 -- KEYS[9] top-off
 -- ARGV[5] top-off id   ARGV[6] PaymentIntent   ARGV[7] amount, minor units   ARGV[8] currency
--- ARGV[9] customer   ARGV[10] the card's last four digits or ''
+-- ARGV[9] customer   ARGV[10] the last four digits of the card charged, '' = as saved
 -- Replies {'unknown_topoff'} or {status, allotment, purchased}
 --   'settled'    credited now
 --   'repeated'   credited before
@@ -12,7 +12,7 @@
 
 local account = read_account()
 local f = redis.call('HMGET', KEYS[9], 'state', 'payment_intent', 'amount_minor', 'currency',
-  'credits', 'customer')
+  'credits', 'customer', 'card_last4')
 if not account or not f[1] then return { 'unknown_topoff' } end
 
 local function reply(status)
@@ -26,8 +26,9 @@ if f[1] == 'succeeded' then return reply('repeated') end
 if not may_move(f[1], 'succeeded') then return reply('bad_move') end
 
 local credits = tonumber(f[5])
+local last4 = ARGV[10] ~= '' and ARGV[10] or f[7] or ''
 apply(account, 0, credits)
-redis.call('HSET', KEYS[9], 'state', 'succeeded', 'finished_at_ms', NOW, 'card_last4', ARGV[10])
+redis.call('HSET', KEYS[9], 'state', 'succeeded', 'finished_at_ms', NOW, 'card_last4', last4)
 redis.call('HDEL', KEYS[9], 'reason')
 redis.call('EXPIRE', KEYS[9], RECORD_KEPT_S)
 if account.topoff == ARGV[5] then redis.call('HDEL', ACCOUNT, 'topoff', 'topoff_state') end
@@ -35,6 +36,6 @@ unblock(account, 'topoff_succeeded')
 append(account, 'topoff_succeeded', 0, credits, ARGV[5], ARGV[6])
 forget_warnings(account)
 notify('topoff_succeeded', 'credits', credits, 'amount_minor', ARGV[7], 'currency', ARGV[8],
-  'card_last4', ARGV[10], 'balance', account.balance)
+  'card_last4', last4, 'balance', account.balance)
 strike('charge:' .. ARGV[5])
 return reply('settled')

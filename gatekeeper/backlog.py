@@ -1,0 +1,61 @@
+"""What waits to be done, in numbers, by the names under which Prometheus gets them.
+
+- `gatekeeper_owed_tasks`: what the ledger owes, due or not.
+- `gatekeeper_owed_oldest_seconds`: for how long the oldest of it has been due. A claim moves the
+  due time to the end of its lease, so more than a few seconds mean that no relay is at work.
+- `gatekeeper_queued_jobs_<queue>`: jobs that wait in a queue.
+- `gatekeeper_intermediate_jobs_<queue>`: jobs on their way from the queue to a worker; one stays
+  there for long only if the worker was killed on that way.
+- `gatekeeper_failed_jobs_<queue>`: jobs that failed and are kept to be looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from redis import Redis
+from rq import Queue
+from rq.registry import FailedJobRegistry
+
+from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.ledger.store import Clock, wall_clock_ms
+
+OWED_TASKS = "gatekeeper_owed_tasks"
+OWED_OLDEST_S = "gatekeeper_owed_oldest_seconds"
+
+
+def read_backlog(
+    ledger: Ledger, queue_redis: Redis, queues: Iterable[str], *, clock: Clock = wall_clock_ms
+) -> dict[str, float]:
+    """Read every gauge. Raises redis.RedisError when either Redis does not answer."""
+    return owed_gauges(ledger, clock=clock) | queue_gauges(queue_redis, queues)
+
+
+def owed_gauges(ledger: Ledger, *, clock: Clock = wall_clock_ms) -> dict[str, float]:
+    """Read the gauges of owed work, in one round trip. Raises redis.RedisError."""
+    with ledger.client.pipeline(transaction=False) as pipeline:
+        for shard in range(ledger.keys.shards):
+            pipeline.zcard(ledger.keys.owed(shard))
+            pipeline.zrange(ledger.keys.owed(shard), 0, 0, withscores=True)
+        replies = pipeline.execute()
+    now_ms = clock()
+    first_due_ms = min((found[0][1] for found in replies[1::2] if found), default=now_ms)
+    return {
+        OWED_TASKS: sum(replies[::2]),
+        OWED_OLDEST_S: max(0.0, now_ms - first_due_ms) / 1000,
+    }
+
+
+def queue_gauges(queue_redis: Redis, queues: Iterable[str]) -> dict[str, float]:
+    """Read the gauges of RQ's queues of these names, in one round trip. Raises redis.RedisError."""
+    names: list[str] = []
+    with queue_redis.pipeline(transaction=False) as pipeline:
+        for name in queues:
+            queue = Queue(name, connection=queue_redis)
+            pipeline.llen(queue.key)
+            pipeline.llen(queue.intermediate_queue_key)
+            pipeline.zcard(FailedJobRegistry(queue=queue).key)
+            names += [
+                f"gatekeeper_{state}_jobs_{name}" for state in ("queued", "intermediate", "failed")
+            ]
+        return dict(zip(names, pipeline.execute(), strict=True))

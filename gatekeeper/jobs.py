@@ -1,0 +1,100 @@
+"""Which RQ job does which owed work: the relay enqueues these, the workers run nothing else.
+
+A task is what the ledger's scripts write down as owed: `charge:<top-off>`,
+`email:<kind>:<notice>` or `look:<account>`. Its last part is the job's only argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from gatekeeper.domain.account import is_account_id
+from gatekeeper.domain.notice import NoticeKind
+from gatekeeper.ledger.keys import is_record_id
+
+#: Longer than a charge waits for Stripe: a request ends after three tries of 23 s and the pauses
+#: between (see gatekeeper/payments/client.py), and a request that fails for good ends the job.
+JOB_TIMEOUT_S: Final = 300
+#: How long on-call can look at a job that came to an end, and at one that failed.
+_RESULT_TTL_S: Final = 24 * 3600
+_FAILURE_TTL_S: Final = 7 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """How one kind of owed work is enqueued.
+
+    `describe` makes the line that on-call reads, from the job's argument alone: nothing that a
+    caller or a customer supplied gets into it.
+    """
+
+    queue: str
+    func_path: str
+    describe: Callable[[str], str]
+    timeout_s: int = JOB_TIMEOUT_S
+    result_ttl_s: int = _RESULT_TTL_S
+    failure_ttl_s: int = _FAILURE_TTL_S
+
+
+def _describe_charge(topoff_id: str) -> str:
+    account_id, token = topoff_id.rsplit("-", 1)
+    return f"Charge {account_id}: top-off {token}"
+
+
+def _describe_email(kind: NoticeKind) -> Callable[[str], str]:
+    words = kind.value.replace("_", " ")
+
+    def describe(notice_id: str) -> str:
+        account_id, token = notice_id.rsplit("-", 1)
+        return f"E-mail {account_id}: {words}, notice {token}"
+
+    return describe
+
+
+def _describe_look(account_id: str) -> str:
+    return f"Look at {account_id}: is a top-off due again?"
+
+
+_CHARGE: Final = JobSpec("charges", "workers.charges.charge", _describe_charge)
+_LOOK: Final = JobSpec("upkeep", "workers.upkeep.look_at_threshold", _describe_look)
+_EMAILS: Final = {
+    kind.value: JobSpec("emails", "workers.emails.send_notice", _describe_email(kind))
+    for kind in NoticeKind
+}
+
+#: Every spec there is, by kind of task.
+SPECS: Final[dict[str, JobSpec]] = {
+    "charge": _CHARGE,
+    "look": _LOOK,
+    **{f"email:{kind}": spec for kind, spec in _EMAILS.items()},
+}
+QUEUES: Final = ("charges", "emails", "upkeep")
+#: The dotted names of the only functions that a worker runs.
+FUNC_PATHS: Final = frozenset(spec.func_path for spec in SPECS.values())
+
+
+def spec_of(task: str) -> JobSpec:
+    """Find how a task is enqueued. Raises ValueError when it is not one the ledger writes."""
+    kind, _, argument = task.rpartition(":")
+    spec = SPECS.get(kind)
+    is_argument = is_account_id if spec is _LOOK else is_record_id
+    if spec is None or not is_argument(argument):
+        raise ValueError(f"not a task: {task[:80]!a}")
+    return spec
+
+
+def argument_of(task: str) -> str:
+    """Read a task's last part, the id its job is given."""
+    return task.rpartition(":")[2]
+
+
+def job_id(task: str, number: int) -> str:
+    """Name the job of a task's `number`-th enqueueing, in the letters that RQ allows."""
+    return f"{task.replace(':', '-')}-{number}"
+
+
+def email_task(kind: NoticeKind, notice_id: str) -> str:
+    """Write the task of sending a notice."""
+    return f"email:{kind}:{notice_id}"

@@ -1,0 +1,70 @@
+"""What on-call watches: the owed work and RQ's queues in numbers."""
+
+from __future__ import annotations
+
+from redis import Redis
+from rq.registry import FailedJobRegistry
+
+from gatekeeper.backlog import read_backlog
+from gatekeeper.jobs import QUEUES
+from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.relay import Relay
+from tests.conftest import MovableClock
+from tests.relay.conftest import LEASE_S, Queues, owe_charge
+
+NOTHING = {
+    "gatekeeper_owed_tasks": 0,
+    "gatekeeper_owed_oldest_seconds": 0,
+    **{
+        f"gatekeeper_{state}_jobs_{queue}": 0
+        for state in ("queued", "intermediate", "failed")
+        for queue in QUEUES
+    },
+}
+
+
+def test_an_empty_deployment_has_every_gauge_at_zero(
+    ledger: Ledger, queue_redis: Redis, clock: MovableClock
+) -> None:
+    assert read_backlog(ledger, queue_redis, QUEUES, clock=clock) == NOTHING
+
+
+def test_owed_work_that_nobody_claims_grows_old(
+    ledger: Ledger, relay: Relay, queue_redis: Redis, clock: MovableClock
+) -> None:
+    owe_charge(ledger)
+    clock.advance(s=2.5)
+    owe_charge(ledger)
+    assert read_backlog(ledger, queue_redis, QUEUES, clock=clock) == NOTHING | {
+        "gatekeeper_owed_tasks": 2,
+        "gatekeeper_owed_oldest_seconds": 2.5,
+    }
+    relay.drain_once()
+    assert read_backlog(ledger, queue_redis, QUEUES, clock=clock) == NOTHING | {
+        "gatekeeper_owed_tasks": 2,
+        "gatekeeper_queued_jobs_charges": 2,
+    }
+    clock.advance(s=LEASE_S + 1)
+    assert (
+        read_backlog(ledger, queue_redis, QUEUES, clock=clock)["gatekeeper_owed_oldest_seconds"]
+        == 1
+    )
+
+
+def test_jobs_are_counted_where_they_are(
+    ledger: Ledger, relay: Relay, queue_redis: Redis, clock: MovableClock, queues: Queues
+) -> None:
+    for _ in range(3):
+        owe_charge(ledger)
+    relay.drain_once()
+    charges = queues["charges"]
+    queue_redis.lmove(charges.key, charges.intermediate_queue_key)
+    failed = charges.jobs[0]
+    charges.remove(failed)
+    FailedJobRegistry(queue=charges).add(failed, ttl=60)
+    assert read_backlog(ledger, queue_redis, QUEUES, clock=clock) == NOTHING | {
+        "gatekeeper_owed_tasks": 3,
+        "gatekeeper_queued_jobs_charges": 1,
+        "gatekeeper_intermediate_jobs_charges": 1,
+        "gatekeeper_failed_jobs_charges": 1,
+    }
