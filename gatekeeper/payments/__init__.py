@@ -1,0 +1,1 @@
+"""Stripe: charging cards for top-offs, reading declines, events and cards."""

@@ -1,0 +1,89 @@
+"""POST /stripe/webhook: what Stripe tells on its own.
+
+| answer | when |
+|---|---|
+| 200 | told to the ledger, known before, or nothing to us |
+| 400 | not an event signed by Stripe |
+| 409 | money that does not fit its top-off; Stripe shows it as failing and repeats it for days |
+| 413 | longer than any event |
+| 503 | the ledger cannot be reached; Stripe repeats it |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Final
+
+import structlog
+from flask import Blueprint, Response, request
+from redis import RedisError
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from gatekeeper.ledger.topoffs import Topoffs
+from gatekeeper.payments.events import BadEvent, EventOutcome, StripeEvent, apply_event, parse_event
+
+MAX_BODY_BYTES: Final = 1024 * 1024
+
+_log = structlog.get_logger()
+
+_STATUS: Final = {EventOutcome.MISMATCH: HTTPStatus.CONFLICT}
+_LEVEL: Final = {
+    EventOutcome.MISMATCH: "error",
+    EventOutcome.UNKNOWN_TOPOFF: "warning",
+    EventOutcome.STRAY: "warning",
+}
+
+
+def stripe_webhook_blueprint(topoffs: Topoffs, secrets: Sequence[str]) -> Blueprint:
+    """Make the blueprint. An event signed with any of the `secrets` is Stripe's."""
+    blueprint = Blueprint("stripe_webhook", __name__)
+
+    @blueprint.post("/stripe/webhook")
+    def receive() -> Response:
+        request.max_content_length = MAX_BODY_BYTES
+        try:
+            payload = request.get_data(cache=False)
+        except RequestEntityTooLarge:
+            return _refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too long")
+        try:
+            event = parse_event(payload, request.headers.get("Stripe-Signature", ""), secrets)
+        except BadEvent as problem:
+            return _refuse(HTTPStatus.BAD_REQUEST, str(problem))
+        try:
+            return _told(event, apply_event(event, topoffs))
+        except RedisError as error:
+            return _untold(event, error)
+
+    return blueprint
+
+
+def _told(event: StripeEvent, outcome: EventOutcome) -> Response:
+    level = _LEVEL.get(outcome, "info")
+    getattr(_log, level)("stripe_event", **_facts(event), outcome=outcome.value)
+    return _answer(_STATUS.get(outcome, HTTPStatus.OK), outcome.value)
+
+
+def _untold(event: StripeEvent, error: RedisError) -> Response:
+    outcome = "ledger_unreachable"
+    _log.error("stripe_event", **_facts(event), outcome=outcome, error=type(error).__name__)
+    return _answer(HTTPStatus.SERVICE_UNAVAILABLE, outcome)
+
+
+def _refuse(status: HTTPStatus, problem: str) -> Response:
+    _log.warning("stripe_event_refused", status=status.value, problem=problem)
+    return _answer(status, problem)
+
+
+def _facts(event: StripeEvent) -> dict[str, str]:
+    payment_intent = event.intent.id if event.intent else ""
+    return {
+        "stripe_event": event.id,
+        "type": event.type,
+        "account": event.account_id,
+        "payment_intent": payment_intent,
+    }
+
+
+def _answer(status: HTTPStatus, words: str) -> Response:
+    return Response(f"{words}\n", status, mimetype="text/plain")

@@ -1,0 +1,219 @@
+"""POST /stripe/webhook: what each kind of request is answered, and what it leaves in the log."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, MutableMapping
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from stripe import WebhookSignature
+from structlog.testing import capture_logs
+
+from gatekeeper.domain.account import Card, NewAccount, TopoffSettings
+from gatekeeper.ledger.client import connect
+from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.web.stripe_webhook import MAX_BODY_BYTES, stripe_webhook_blueprint
+
+SECRETS = ("whsec_old", "whsec_new")
+PATH = "/stripe/webhook"
+ACCOUNT = "acct_00000000000b"
+
+Logs = list[MutableMapping[str, Any]]
+
+
+@pytest.fixture
+def client(ledger: Ledger) -> FlaskClient:
+    return client_of(ledger)
+
+
+def client_of(ledger: Ledger) -> FlaskClient:
+    app = Flask(__name__)
+    app.register_blueprint(stripe_webhook_blueprint(ledger.topoffs, SECRETS))
+    return app.test_client()
+
+
+@pytest.fixture
+def logs() -> Iterator[Logs]:
+    with capture_logs() as captured:
+        yield captured
+
+
+@pytest.fixture
+def topoff_id(ledger: Ledger) -> str:
+    """A top-off whose PaymentIntent pi_1 is being charged: 200 credits for 50 dollars."""
+    ledger.accounts.open_account(NewAccount(ACCOUNT, "Ada", "ada@example.com"))
+    ledger.accounts.set_card(ACCOUNT, Card("cus_1", "pm_1", "visa", "4242", "01/2031"))
+    settings = TopoffSettings(enabled=True, threshold=50, amount=200)
+    topoff_id = ledger.accounts.set_topoff(ACCOUNT, settings)
+    ledger.topoffs.begin_charge(topoff_id, price_minor=25, currency="usd")
+    ledger.topoffs.record_intent(topoff_id, "pi_1")
+    return topoff_id
+
+
+def succeeded(topoff_id: str, **changes: object) -> bytes:
+    intent = {
+        "id": "pi_1",
+        "object": "payment_intent",
+        "status": "succeeded",
+        "amount_received": 5000,
+        "currency": "usd",
+        "customer": "cus_1",
+        "latest_charge": "ch_1",
+        "last_payment_error": None,
+        "metadata": {"account": ACCOUNT, "topoff": topoff_id},
+        "client_secret": "pi_1_secret_of_nobody",
+        **changes,
+    }
+    return event("payment_intent.succeeded", intent)
+
+
+def event(event_type: str, data: object) -> bytes:
+    envelope = {"id": "evt_1", "object": "event", "type": event_type, "data": {"object": data}}
+    return json.dumps(envelope).encode()
+
+
+def signature(payload: bytes, secret: str = SECRETS[0], at_s: float | None = None) -> str:
+    when = int(time.time() if at_s is None else at_s)
+    return str(WebhookSignature.generate_signature_header(payload.decode("utf-8"), secret, when))
+
+
+def post(client: FlaskClient, payload: bytes, header: str | None = None) -> int:
+    headers = {"Stripe-Signature": signature(payload) if header is None else header}
+    return client.post(PATH, data=payload, headers=headers).status_code
+
+
+def test_a_success_is_credited_and_logged_in_one_line(
+    client: FlaskClient, ledger: Ledger, topoff_id: str, logs: Logs
+) -> None:
+    assert post(client, succeeded(topoff_id)) == 200
+    assert ledger.accounts.account(ACCOUNT).balance == 200
+    assert logs == [
+        {
+            "event": "stripe_event",
+            "log_level": "info",
+            "stripe_event": "evt_1",
+            "type": "payment_intent.succeeded",
+            "account": ACCOUNT,
+            "payment_intent": "pi_1",
+            "outcome": "credited",
+        }
+    ]
+
+
+def test_the_same_event_again_is_fine_and_changes_nothing(
+    client: FlaskClient, ledger: Ledger, topoff_id: str, logs: Logs
+) -> None:
+    assert [post(client, succeeded(topoff_id)) for _ in range(3)] == [200, 200, 200]
+    assert ledger.accounts.account(ACCOUNT).balance == 200
+    assert [line["outcome"] for line in logs] == ["credited", "repeated", "repeated"]
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_both_secrets_of_a_rotation_are_good(
+    client: FlaskClient, topoff_id: str, secret: str
+) -> None:
+    payload = succeeded(topoff_id)
+    assert post(client, payload, signature(payload, secret)) == 200
+
+
+def test_a_type_that_means_nothing_to_us_is_fine(client: FlaskClient) -> None:
+    assert post(client, event("customer.created", {"id": "cus_1"})) == 200
+
+
+BAD_SIGNATURES = {
+    "none": "",
+    "nonsense": "nonsense",
+    "no time": "v1=abc",
+    "not a time": "t=now,v1=abc",
+    "not ASCII": "t=1,v1=\xfc",
+    "no scheme": "t=1",
+    "endless time": f"t={'9' * 5000},v1=abc",
+}
+
+
+@pytest.mark.parametrize("header", BAD_SIGNATURES.values(), ids=BAD_SIGNATURES)
+def test_a_bad_signature_is_refused(
+    client: FlaskClient, ledger: Ledger, topoff_id: str, header: str, logs: Logs
+) -> None:
+    assert post(client, succeeded(topoff_id), header) == 400
+    assert ledger.accounts.account(ACCOUNT).balance == 0
+    (line,) = logs
+    assert (line["event"], line["log_level"]) == ("stripe_event_refused", "warning")
+
+
+def test_a_signature_by_another_secret_or_of_another_body_or_old_is_refused(
+    client: FlaskClient, topoff_id: str
+) -> None:
+    payload = succeeded(topoff_id)
+    assert post(client, payload, signature(payload, "whsec_of_a_stranger")) == 400
+    assert post(client, payload, signature(payload + b" ")) == 400
+    assert post(client, payload, signature(payload, at_s=time.time() - 301)) == 400
+
+
+BAD_BODIES = {
+    "empty": b"",
+    "not JSON": b"{",
+    "a list": b"[]",
+    "a number": b"1",
+    "not an event": b"{}",
+    "a thin event": b'{"object": "v2.core.event", "id": "evt_1", "type": "x", "data": {}}',
+    "an event without an object": b'{"object": "event", "id": "evt_1", "type": "x"}',
+    "deep": b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("payload", BAD_BODIES.values(), ids=BAD_BODIES)
+def test_a_signed_body_that_is_no_event_is_refused(client: FlaskClient, payload: bytes) -> None:
+    assert post(client, payload) == 400
+
+
+def test_a_body_that_is_not_utf8_is_refused(client: FlaskClient) -> None:
+    assert post(client, b"\xff\xfe", "t=1,v1=abc") == 400
+
+
+def test_a_body_of_absurd_length_is_not_read(client: FlaskClient, logs: Logs) -> None:
+    assert post(client, b" " * (MAX_BODY_BYTES + 1), "t=1,v1=abc") == 413
+    assert [line["status"] for line in logs] == [413]
+
+
+def test_only_post_is_served(client: FlaskClient) -> None:
+    assert client.get(PATH).status_code == 405
+
+
+def test_money_that_does_not_fit_is_an_error_until_someone_looks(
+    client: FlaskClient, ledger: Ledger, topoff_id: str, logs: Logs
+) -> None:
+    assert post(client, succeeded(topoff_id, amount_received=1)) == 409
+    assert ledger.accounts.account(ACCOUNT).balance == 0
+    assert [(line["log_level"], line["outcome"]) for line in logs] == [("error", "mismatch")]
+
+
+def test_a_top_off_that_is_not_here_is_a_warning(client: FlaskClient, logs: Logs) -> None:
+    assert post(client, succeeded(f"{ACCOUNT}-0123456789ab")) == 200
+    assert [(line["log_level"], line["outcome"]) for line in logs] == [
+        ("warning", "unknown_topoff")
+    ]
+
+
+def test_while_the_ledger_is_gone_stripe_is_asked_to_come_back(topoff_id: str, logs: Logs) -> None:
+    nowhere = connect("redis://127.0.0.1:1/0", timeout_s=0.2, max_connections=1)
+    client = client_of(Ledger(nowhere))
+    assert post(client, succeeded(topoff_id)) == 503
+    assert [(line["log_level"], line["outcome"]) for line in logs] == [
+        ("error", "ledger_unreachable")
+    ]
+
+
+def test_nothing_of_the_payload_is_logged_or_answered(
+    client: FlaskClient, topoff_id: str, logs: Logs
+) -> None:
+    payload = succeeded(topoff_id)
+    answers = [
+        client.post(PATH, data=payload, headers={"Stripe-Signature": header}).text
+        for header in (signature(payload), "t=1,v1=abc")
+    ]
+    assert "secret_of_nobody" not in f"{logs}{answers}"

@@ -1,0 +1,1 @@
+"""RQ jobs: one short function a job, with one id as its only argument."""
