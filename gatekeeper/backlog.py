@@ -1,8 +1,9 @@
 """What waits to be done, in numbers, by the names under which Prometheus gets them.
 
 - `gatekeeper_owed_tasks`: what the ledger owes, due or not.
-- `gatekeeper_owed_oldest_seconds`: for how long the oldest of it has been due. A claim moves the
-  due time to the end of its lease, so more than a few seconds mean that no relay is at work.
+- `gatekeeper_owed_oldest_seconds`: for how long the oldest of it has been due, counted from when it
+  first was, whatever was tried since. It grows when no relay or worker is at work, and when a
+  task keeps failing.
 - `gatekeeper_queued_jobs_<queue>`: jobs that wait in a queue.
 - `gatekeeper_intermediate_jobs_<queue>`: jobs on their way from the queue to a worker; one stays
   there for long only if the worker was killed on that way.
@@ -36,10 +37,11 @@ def owed_gauges(ledger: Ledger, *, clock: Clock = wall_clock_ms) -> dict[str, fl
     with ledger.client.pipeline(transaction=False) as pipeline:
         for shard in range(ledger.keys.shards):
             pipeline.zcard(ledger.keys.owed(shard))
-            pipeline.zrange(ledger.keys.owed(shard), 0, 0, withscores=True)
+            pipeline.hvals(ledger.keys.tries(shard))
         replies = pipeline.execute()
     now_ms = clock()
-    first_due_ms = min((found[0][1] for found in replies[1::2] if found), default=now_ms)
+    kept = [text for texts in replies[1::2] for text in texts]
+    first_due_ms = min((int(text.split(" ")[1]) for text in kept), default=now_ms)
     return {
         OWED_TASKS: sum(replies[::2]),
         OWED_OLDEST_S: max(0.0, now_ms - first_due_ms) / 1000,

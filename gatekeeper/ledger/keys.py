@@ -3,18 +3,18 @@
 | key                          | type   | fields or members                     | lifetime        |
 |------------------------------|--------|---------------------------------------|-----------------|
 | `gk:{s}:account:<id>`        | hash   | what decisions look at, see ACCOUNT   | for good        |
-| `gk:{s}:profile:<id>`        | hash   | name, email, timezone, route, card, ... | for good        |
+| `gk:{s}:profile:<id>`        | hash   | name, e-mail, zone, route, card, ...  | for good        |
 | `gk:{s}:accounts`            | set    | ids of the shard's accounts           | for good        |
 | `gk:{s}:numbers:<id>`        | set    | numbers ever assigned to an account   | for good        |
-| `gk:{s}:call:<AC>:<CA>`      | string | a call's record, see `ledger/calls.py` | CALL_KEPT_S     |
+| `gk:{s}:call:<AC>:<CA>`      | string | a call's record, see records.py       | CALL_KEPT_S     |
 | `gk:{s}:topoff:<id>`         | hash   | one top-off                           | 400 days more   |
-| `gk:{s}:payment:<ref>`       | string | entry made for a payment or correction | 400 days        |
+| `gk:{s}:payment:<ref>`       | string | credits added or removed for it       | 400 days        |
 | `gk:{s}:incident:<account>`  | hash   | the account's newest incident         | for good        |
 | `gk:{s}:notice:<id>`         | hash   | one e-mail's frozen content           | 90 days         |
 | `gk:{s}:log`                 | stream | entries                               | until trimmed   |
 | `gk:{s}:owed`                | zset   | task → due, in ms                     | until done      |
-| `gk:{s}:tries`               | hash   | task → how often it was enqueued      | until done      |
-| `gk:number:<E.164>`          | hash   | account, route, previous, changed_at_ms | for good        |
+| `gk:{s}:tries`               | hash   | task → times enqueued, first due, ms  | until done      |
+| `gk:number:<E.164>`          | hash   | account, route, previous, changed     | for good        |
 | `gk:shards`                  | string | the deployment's number of shards     | for good        |
 
 `{s}` is the shard as a hash tag: every key of an account lies in one slot of a Redis Cluster, so

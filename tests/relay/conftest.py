@@ -34,9 +34,9 @@ def owe_charge(ledger: Ledger) -> str:
 def tries_of(ledger: Ledger, task: str) -> int:
     """How often the ledger has noted that the task was enqueued."""
     for shard in range(ledger.owed.shards):
-        tries = ledger.client.hget(ledger.keys.tries(shard), task)
-        if tries is not None:
-            return int(str(tries))
+        kept = ledger.client.hget(ledger.keys.tries(shard), task)
+        if kept is not None:
+            return int(str(kept).split(" ")[0])
     return 0
 
 

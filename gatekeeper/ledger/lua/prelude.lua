@@ -43,9 +43,11 @@ local function append(account, type, allotment_delta, purchased_delta, ref, caus
     'ref', ref, 'cause', cause, 'number', number or '', 'detail', detail or '')
 end
 
--- Write down work that is owed from `due_ms` on, and tell the relay.
+-- Write down work that is owed from `due_ms` on, and tell the relay. TRIES keeps how often the
+-- task was enqueued and since when it has been due: claims and back-off move the score.
 local function owe(task, due_ms)
   redis.call('ZADD', OWED, due_ms, task)
+  redis.call('HSET', TRIES, task, string.format('0 %.0f', tonumber(due_ms)))
   redis.call('PUBLISH', WAKE, due_ms)
 end
 

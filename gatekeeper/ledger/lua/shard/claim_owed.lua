@@ -10,7 +10,8 @@ for i = 1, #due, 2 do
   local task = due[i]
   redis.call('ZADD', KEYS[1], tonumber(ARGV[1]) + tonumber(ARGV[2]), task)
   claimed[#claimed + 1] = task
-  claimed[#claimed + 1] = tonumber(redis.call('HGET', KEYS[2], task) or 0)
+  local kept = redis.call('HGET', KEYS[2], task) or '0 0'
+  claimed[#claimed + 1] = tonumber(string.match(kept, '^%d+'))
   claimed[#claimed + 1] = tonumber(due[i + 1])
 end
 return claimed

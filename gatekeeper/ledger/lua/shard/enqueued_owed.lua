@@ -5,5 +5,6 @@
 
 if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
 redis.call('ZADD', KEYS[1], 'XX', ARGV[2], ARGV[1])
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[3])
+local since_ms = string.match(redis.call('HGET', KEYS[2], ARGV[1]) or '', ' %d+$') or ' 0'
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[3] .. since_ms)
 return 1
