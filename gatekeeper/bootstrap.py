@@ -22,7 +22,7 @@ WORK_TIMEOUT_S = 5.0
 
 
 class Parts:
-    """The parts of a process, each made when first asked for. None connects before its first use."""
+    """The parts of a process, each made when first asked for. None connects before it is used."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
+import redis
 from redis import Redis
 
 #: Scripts, streams and consumer groups work as tested from here on. Valkey calls itself 7.2.
@@ -17,9 +18,18 @@ MIN_VERSION: Final = (7, 0)
 def problems(client: Redis) -> list[str]:
     """List what is wrong with the server, one sentence each; empty when nothing is.
 
-    What the server doesn't tell is listed as not checked. Raises redis.RedisError.
+    What the server doesn't tell is listed as not checked. Raises redis.RedisError when it does not
+    answer.
     """
-    info = cast(Mapping[str, Any], client.info())
+    try:
+        info = cast(Mapping[str, Any], client.info())
+    except redis.ResponseError:
+        return ["the server could not be checked: it does not allow INFO"]
+    return problems_of(info)
+
+
+def problems_of(info: Mapping[str, Any]) -> list[str]:
+    """List what is wrong with a server that describes itself so."""
     checks = (_version, _eviction, _evicted, _persistence, _role)
     return [problem for check in checks if (problem := check(info))]
 

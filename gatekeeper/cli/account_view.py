@@ -1,0 +1,166 @@
+"""An account as the command line shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rich.panel import Panel
+
+from gatekeeper.cli.output import facts, utc
+from gatekeeper.domain.account import Account, Card
+from gatekeeper.domain.incident import Incident
+from gatekeeper.domain.money import format_minor
+from gatekeeper.domain.route import DropMessage, Route, RouteKind
+
+Document = dict[str, Any]
+
+
+def account_document(
+    account: Account, incident: Incident | None, numbers: Sequence[str]
+) -> Document:
+    """Describe an account in full; `incident` is its open one."""
+    return {
+        **account_summary(account),
+        "timezone": account.timezone,
+        "created": utc(account.created_at_ms),
+        "allotment_size": account.allotment_size,
+        "topoff": topoff_document(account),
+        "card": card_document(account.card) if account.card else None,
+        "incident": _incident_document(account, incident) if incident else None,
+        "cycle": {
+            "start": utc(account.cycle_start_ms),
+            "end": None,
+            "anchor": account.anchor or None,
+        },
+        "numbers": list(numbers),
+        "route": route_text(account.route) or None,
+        "drop_message": _drop_message_document(account.drop_message),
+        "price": account.price_minor,
+    }
+
+
+def account_summary(account: Account) -> Document:
+    """Describe what tells accounts apart."""
+    return {
+        "id": account.id,
+        "name": account.name,
+        "email": account.email,
+        "suspended": account.suspended,
+        "balance": {
+            "total": account.balance,
+            "allotment": account.allotment,
+            "purchased": account.purchased,
+        },
+    }
+
+
+def topoff_document(account: Account) -> Document:
+    """Describe automatic top-offs; `state` and `id` are those of the one in flight."""
+    return {
+        "enabled": account.topoff.enabled,
+        "threshold": account.topoff.threshold,
+        "amount": account.topoff.amount,
+        "overdraft_limit": account.overdraft_limit,
+        "state": account.topoff_state.value if account.topoff_state else None,
+        "id": account.topoff_id or None,
+    }
+
+
+def card_document(card: Card) -> Document:
+    """Describe a card as its owner knows it."""
+    return {"brand": card.brand, "last4": card.last4, "expiry": card.expiry or None}
+
+
+def route_text(stored: str) -> str:
+    """Write a stored route as `--route` takes it; "" for none."""
+    if not stored:
+        return ""
+    route = Route.from_text(stored)
+    prefix = f"{route.kind}:" if route.kind is RouteKind.CONVERSATION_RELAY else ""
+    return prefix + route.target
+
+
+def account_panel(
+    account: Account,
+    incident: Incident | None,
+    numbers: Sequence[str],
+    *,
+    price_minor: int,
+    currency: str,
+) -> Panel:
+    """Draw an account for people. `price_minor` is the default price of a credit."""
+    message = DropMessage.from_text(account.drop_message) if account.drop_message else None
+    price = account.price_minor or price_minor
+    rows = {
+        "name": account.name,
+        "e-mail": account.email,
+        "time zone": account.timezone,
+        "balance": f"{account.balance} (allotment {account.allotment} of {account.allotment_size},"
+        f" purchased {account.purchased})",
+        "auto top-off": _topoff_line(account),
+        "card": _card_line(account.card),
+        "incident": _incident_line(account, incident),
+        "numbers": ", ".join(numbers) or "none",
+        "calls go on to": route_text(account.route) or "the default",
+        "dropped calls hear": f"{message.text} ({message.language}, {message.voice})"
+        if message
+        else "the default",
+        "price of a credit": format_minor(price, currency)
+        + ("" if account.price_minor else " (the default)"),
+        "cycle since": utc(account.cycle_start_ms),
+    }
+    title = f"{account.id} (suspended)" if account.suspended else account.id
+    return Panel(facts(rows), title=title, title_align="left", expand=False)
+
+
+def balance_line(account: Account) -> str:
+    """Tell an account's balance, and a top-off that will change it."""
+    on_its_way = f"; top-off {account.topoff_id} is {account.topoff_state}"
+    return f"balance {account.balance}{on_its_way if account.topoff_id else ''}"
+
+
+def _topoff_line(account: Account) -> str:
+    topoff = account.topoff
+    line = (
+        f"{'on' if topoff.enabled else 'off'}: {topoff.amount} credits below {topoff.threshold},"
+        f" overdraft limit {account.overdraft_limit}"
+    )
+    return f"{line}; {account.topoff_id} is {account.topoff_state}" if account.topoff_id else line
+
+
+def _card_line(card: Card | None) -> str:
+    if card is None:
+        return "none"
+    refused = " (its issuer said never to try it again)" if card.refused_code else ""
+    return f"{card.brand} ending in {card.last4}, expires {card.expiry or 'unknown'}{refused}"
+
+
+def _incident_line(account: Account, incident: Incident | None) -> str:
+    if incident is None:
+        return "none"
+    code = f" ({incident.decline_code})" if incident.decline_code else ""
+    again = f"; tried again after {utc(account.retry_at_ms)}" if account.retry_at_ms else ""
+    return f"{incident.reason.label}{code}, {utc(incident.at_ms)}, {incident.id}{again}"
+
+
+def _incident_document(account: Account, incident: Incident) -> Document:
+    return {
+        "id": incident.id,
+        "reason": incident.reason.label,
+        "code": incident.reason.value,
+        "at": utc(incident.at_ms),
+        "topoff": incident.topoff_id,
+        "credits": incident.credits,
+        "amount_minor": incident.amount_minor,
+        "currency": incident.currency or None,
+        "decline_code": incident.decline_code or None,
+        "retry_at": utc(account.retry_at_ms) if account.retry_at_ms else None,
+    }
+
+
+def _drop_message_document(stored: str) -> Document | None:
+    if not stored:
+        return None
+    message = DropMessage.from_text(stored)
+    return {"text": message.text, "language": message.language, "voice": message.voice}

@@ -1,0 +1,110 @@
+"""Runs the demo: starts everything, plays the story, shows the sums, and keeps going if asked."""
+
+from __future__ import annotations
+
+import random
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.live import Live
+
+from gatekeeper.bootstrap import Parts
+from gatekeeper.cli.demo.board import draw_board, draw_sums
+from gatekeeper.cli.demo.story import CALLER, Story, StoryStuckError
+from gatekeeper.cli.demo.sums import Sum, reckon
+from gatekeeper.sandbox.stack import LocalStack, StackError
+from gatekeeper.settings import load_settings, refuse_live_key
+
+_PACE_S = 0.15
+_BETWEEN_CALLS_S = 1.0
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Play the story, check the sums, and exit.")
+def demo(*, once: bool) -> None:
+    """Run everything on this machine and watch calls come in; no accounts or keys needed.
+
+    Ends with the sums, and exit code 1 if any differs.
+    """
+    refuse_live_key()
+    sys.exit(0 if _run(once=once) else 1)
+
+
+def _run(*, once: bool) -> bool:
+    console = Console()
+    with tempfile.TemporaryDirectory(prefix="gatekeeper-demo-") as directory:
+        console.print("Starting Valkey, Stripe and a mailbox (sandbox), web, relay and workers ...")
+        with LocalStack(Path(directory)) as stack:
+            try:
+                return _play(stack, console, once=once)
+            except (StackError, StoryStuckError) as error:
+                raise click.ClickException(str(error)) from error
+            except KeyboardInterrupt:
+                return True
+
+
+def _play(stack: LocalStack, console: Console, *, once: bool) -> bool:
+    stack.start()
+    parts = Parts(load_settings(_env_file=None, **stack.named_settings))
+    show = _Show(stack, parts, console, paced=not once and console.is_terminal)
+    sums = show.play()
+    console.print(draw_sums(sums))
+    right = all(line.agrees for line in sums)
+    console.print("Every sum agrees." if right else "[bold red]Some sums differ.[/bold red]")
+    if not once:
+        show.go_on()
+    return right
+
+
+class _Show:
+    """The story and its display, which is a live table on a terminal and lines elsewhere."""
+
+    def __init__(self, stack: LocalStack, parts: Parts, console: Console, *, paced: bool) -> None:
+        self._console = console
+        self._scenes: list[str] = []
+        self._addresses = {
+            "Queues": f"{stack.web_url}/ops/queues/  (oncall / sandbox)",
+            "Mailbox": f"{stack.mailbox.http_url}/",
+            "Web": stack.web_url,
+        }
+        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+        self._story = Story(
+            stack, parts, self._tell, self._refresh, pace_s=_PACE_S if paced else 0.0
+        )
+
+    def play(self) -> list[Sum]:
+        """Play the story; returns the reckoning."""
+        if self._live is None:
+            self._story.play()
+        else:
+            with self._live:
+                self._story.play()
+                self._refresh()
+        return reckon(self._story)
+
+    def go_on(self) -> None:
+        """Keep taking a call a second until interrupted."""
+        self._tell("Calls go on, one a second, until you press Ctrl-C")
+        stack = self._story.stack
+        with stack.caller() as caller, Live(console=self._console, auto_refresh=False) as live:
+            while True:
+                customer = random.choice(self._story.customers)  # noqa: S311 - any will do
+                customer.calls.append(caller.call(to=customer.number, from_=CALLER))
+                live.update(draw_board(self._story, self._scenes, self._addresses), refresh=True)
+                stack.check_running()
+                time.sleep(_BETWEEN_CALLS_S)
+
+    def _tell(self, scene: str) -> None:
+        self._scenes.append(scene)
+        if self._live is None:
+            self._console.print(scene)
+        self._refresh()
+
+    def _refresh(self) -> None:
+        if self._live is not None:
+            board = draw_board(self._story, self._scenes, self._addresses)
+            self._live.update(board, refresh=True)

@@ -1,0 +1,97 @@
+"""What must have come out of the demo, beside what did."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from gatekeeper.audit import audit_ledger
+from gatekeeper.cli.demo.story import Story
+from gatekeeper.domain.entry import EntryType
+from gatekeeper.sandbox.caller import Rejected
+
+#: Of each customer in turn: calls, answered, dropped, credits that stayed taken, balance, e-mails.
+_MUST_BE = (
+    (13, 13, 0, 12, 10 + 20 - 12, 1),
+    (12, 8, 4, 8, 0, 2),
+    (15, 11, 4, 11, 6 + 15 - 11, 3),
+)
+_CHARGES = (2, (20 + 15) * 25)
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """One line of the reckoning."""
+
+    what: str
+    must_be: object
+    is_: object
+
+    @property
+    def agrees(self) -> bool:
+        """Whether it came out right."""
+        return self.must_be == self.is_
+
+
+def reckon(story: Story) -> list[Sum]:
+    """Compare callers, ledger, Stripe and mailbox with the story."""
+    mail = _mail(story)
+    sums: list[Sum] = []
+    for customer, must in zip(story.customers, _MUST_BE, strict=True):
+        entries = list(story.parts.ledger.log.entries(customer.account_id))
+        kinds = Counter(entry.type for entry in entries)
+        taken = kinds[EntryType.CALL_DEBITED] - kinds[EntryType.CALL_RELEASED]
+        received = [m for m in mail if customer.email in m["recipients"]]
+        seen = (
+            len(customer.calls),
+            customer.answered,
+            customer.dropped,
+            taken,
+            story.parts.ledger.accounts.account(customer.account_id).balance,
+            len(received),
+        )
+        names = ("calls", "answered", "dropped", "credits taken", "balance", "e-mails")
+        sums += [
+            Sum(f"{customer.name}: {name}", want, is_)
+            for name, want, is_ in zip(names, must, seen, strict=True)
+        ]
+    return sums + _overall(story, mail)
+
+
+def _overall(story: Story, mail: list[dict[str, Any]]) -> list[Sum]:
+    charges = story.stack.control.charges()
+    every_call = [call for customer in story.customers for call in customer.calls]
+    entries = [
+        entry
+        for customer in story.customers
+        for entry in story.parts.ledger.log.entries(customer.account_id)
+    ]
+    decided = Counter(
+        entry.ref
+        for entry in entries
+        if entry.type in (EntryType.CALL_DEBITED, EntryType.CALL_DROPPED)
+    )
+    credited = sum(e.purchased_delta for e in entries if e.type is EntryType.TOPOFF_SUCCEEDED)
+    refused = sum(isinstance(call.outcome, Rejected) for call in story.stray_calls)
+    return [
+        Sum("Cards charged", _CHARGES[0], charges["succeeded"]),
+        Sum("Money charged, cents", _CHARGES[1], charges["succeeded_minor"]),
+        Sum("Charges declined", 1, charges["failed"]),
+        Sum("Credits from charges", 20 + 15, credited),
+        Sum("Calls decided more than once", 0, sum(n > 1 for n in decided.values())),
+        Sum("Calls decided", len(every_call), len(decided)),
+        Sum("Repeats answered otherwise", 0, sum(not call.consistent for call in every_call)),
+        Sum("E-mails sent twice", 0, sum(m["copies"] != 1 for m in mail)),
+        Sum("Calls to no number refused", 1, refused),
+        Sum("Differences found by the audit", 0, len(audit_ledger(story.parts.ledger))),
+    ]
+
+
+def _mail(story: Story) -> list[dict[str, Any]]:
+    url = f"{story.stack.mailbox.http_url}/messages.json"
+    with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - the mailbox's own
+        messages: list[dict[str, Any]] = json.load(response)
+        return messages

@@ -1,0 +1,105 @@
+"""`gatekeeper serve`, `relay` and `work`: the processes of the Procfile."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import Final
+
+import click
+import structlog
+from redis import Redis, RedisError
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from gatekeeper import logs
+from gatekeeper.bootstrap import Parts
+from gatekeeper.bootstrap import parts as shared_parts
+from gatekeeper.cli.deployment import load_parts
+from gatekeeper.cli.sentences import describe_redis_error
+from gatekeeper.cli.server import serve_web
+from gatekeeper.jobs import QUEUES
+from gatekeeper.ledger.server_check import problems
+from gatekeeper.ledger.shard_count import fix_shard_count
+from gatekeeper.relay import Relay
+from workers.process import WorkerQuit, run_worker
+
+#: How long the relay waits for RQ's Redis to answer; it tries again by itself.
+_QUEUE_TIMEOUT_S: Final = 5.0
+
+
+@click.command()
+def serve() -> None:
+    """Run the web server: Twilio's and Stripe's webhooks, health, metrics, the dashboard."""
+    parts = load_parts()
+    # What else is wrong with the ledger's server the application says by itself.
+    _start(parts, report_server=False)
+    serve_web(parts.settings)
+
+
+@click.command()
+def relay() -> None:
+    """Run the relay: it brings what the ledger owes to the workers' queues."""
+    parts = load_parts()
+    _start(parts)
+    stop = _stop_on_signal()
+    Relay(parts.ledger, _queue_client(parts), lease_s=parts.settings.owed_lease_s).run(stop)
+
+
+@click.command()
+@click.argument("queue", type=click.Choice(QUEUES))
+def work(queue: str) -> None:
+    """Run a worker on one queue."""
+    parts = shared_parts()  # the jobs ask for these, and find them made before the worker forks
+    _start(parts)
+    try:
+        run_worker(queue, parts)
+    except WorkerQuit as error:
+        raise click.ClickException(str(error)) from None
+    except RedisError as error:
+        raise click.ClickException(describe_redis_error(error, "RQ's Redis")) from None
+
+
+def _start(parts: Parts, *, report_server: bool = True) -> None:
+    """Set up logs and look at the ledger's server. Raises ShardsChanged, and nothing else.
+
+    A process starts while the ledger is away: each has its own way to go on until it is back.
+    """
+    logs.configure()
+    log = structlog.get_logger()
+    try:
+        fix_shard_count(parts.ledger)
+        found = problems(parts.ledger.client) if report_server else []
+    except RedisError as error:
+        log.warning("ledger_not_checked", problem=describe_redis_error(error))
+        return
+    for problem in found:
+        log.warning("ledger_server_unfit", problem=problem)
+
+
+def _queue_client(parts: Parts) -> Redis:
+    """Make a client of RQ's Redis that never waits long, and leaves retrying to the relay."""
+    return Redis.from_url(
+        parts.settings.jobs_redis_url,
+        socket_timeout=_QUEUE_TIMEOUT_S,
+        socket_connect_timeout=_QUEUE_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def _stop_on_signal() -> threading.Event:
+    """Make an event that SIGTERM or SIGINT sets.
+
+    A thread waits for them: a handler in the main thread could interrupt it within the event's own
+    lock, and `set` would wait for that for ever.
+    """
+    stop = threading.Event()
+    signals = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+
+    def wait() -> None:
+        signal.sigwait(signals)
+        stop.set()
+
+    threading.Thread(target=wait, name="signals", daemon=True).start()
+    return stop

@@ -1,0 +1,271 @@
+"""The audit agrees with whatever the verbs did, and names whatever they did not do."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from gatekeeper.audit import audit_ledger
+from gatekeeper.domain.account import TopoffSettings, new_account_id
+from gatekeeper.domain.call import CallEnd, CallId, Decision
+from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.ledger.topoffs import Payment
+from tests.cli.conftest import ACCOUNT_SID, Gatekeeper, open_account
+from tests.cli.stories import CARD, NUMBER, begin_charge, call, decline, succeed, switch_on
+
+
+def _live(ledger: Ledger, account_id: str) -> None:
+    """Let everything happen to an account that the verbs can make happen."""
+    ledger.accounts.set_card(account_id, CARD)
+    ledger.accounts.add_credits(account_id, 5, reference="r", cause="welcome")
+    ledger.accounts.remove_credits(account_id, 1, reference="s", cause="too many")
+    for end in (CallEnd.COMPLETED, CallEnd.BUSY, None, CallEnd.COMPLETED, CallEnd.FAILED):
+        call(ledger, account_id, end)
+    _a_call_that_was_told_otherwise(ledger, account_id)
+    decline(ledger, switch_on(ledger, account_id, threshold=10, amount=20))
+    ledger.topoffs.request_topoff(account_id, ledger.accounts.account(account_id).incident_id)
+    succeed(ledger, ledger.accounts.account(account_id).topoff_id)
+    _cancel_a_topoff(ledger, account_id)
+    _let_a_failed_charge__succeed_late(ledger, account_id)
+
+
+def _a_call_that_was_told_otherwise(ledger: Ledger, account_id: str) -> None:
+    """Debited, dropped all the same, and in the end answered: one credit (R12)."""
+    known = CallId(ACCOUNT_SID, "CA" + account_id.encode().hex()[:32].ljust(32, "0"))
+    ledger.calls.admit_call(account_id, known, NUMBER)
+    for told in (Decision.DROP, Decision.ANSWER):
+        ledger.calls.admit_offline(account_id, known, NUMBER, told)
+    ledger.calls.settle_call(
+        account_id, known, NUMBER, CallEnd.COMPLETED, duration_s=1, debit_unknown=False
+    )
+
+
+def _cancel_a_topoff(ledger: Ledger, account_id: str) -> None:
+    topoff_id = switch_on(ledger, account_id, threshold=50, amount=60)
+    ledger.accounts.set_topoff(account_id, TopoffSettings(False, 50, 60))
+    ledger.topoffs.begin_charge(topoff_id, price_minor=25, currency="usd")
+
+
+def _let_a_failed_charge__succeed_late(ledger: Ledger, account_id: str) -> None:
+    first = switch_on(ledger, account_id, threshold=50, amount=60)
+    decline(ledger, first)
+    incident_id = ledger.accounts.account(account_id).incident_id
+    ledger.topoffs.request_topoff(account_id, incident_id)
+    begin_charge(ledger, ledger.accounts.account(account_id).topoff_id)
+    _succeed_late(ledger, first)
+
+
+def _succeed_late(ledger: Ledger, topoff_id: str) -> None:
+    topoff = ledger.topoffs.topoff(topoff_id)
+    payment = Payment(topoff.payment_intent, topoff.credits * 25, "usd", CARD.customer, "4242")
+    ledger.topoffs.settle_topoff(topoff_id, payment)
+
+
+def test_it_agrees_with_everything_that_the_verbs_do(
+    gatekeeper: Gatekeeper, ledger: Ledger
+) -> None:
+    accounts = [open_account(ledger, allotment=3) for _ in range(12)]
+    for account_id in accounts:
+        _live(ledger, account_id)
+    assert gatekeeper.json("audit") == {"ok": True, "differences": []}
+    assert gatekeeper.ok("audit") == "everything agrees"
+    assert gatekeeper.json("audit", accounts[0])["ok"]
+
+
+def test_it_agrees_with_an_empty_ledger(gatekeeper: Gatekeeper) -> None:
+    assert gatekeeper.json("audit")["ok"]
+    assert "no account" in gatekeeper.refused("audit", new_account_id())
+
+
+Tamper = Callable[[Ledger, str], object]
+
+
+def _forge(ledger: Ledger, account_id: str, **fields: str | int) -> None:
+    """Write an entry that no verb wrote, with sums that fit."""
+    found = ledger.accounts.account(account_id)
+    entry: dict[Any, Any] = {
+        "at_ms": 1,
+        "account": account_id,
+        "allotment_delta": 0,
+        "purchased_delta": 0,
+        "ref": "",
+        "cause": "forged",
+        "number": "",
+        "detail": "",
+    }
+    entry |= fields
+    own = ledger.keys.of_account(account_id)
+    allotment, purchased = int(entry["allotment_delta"]), int(entry["purchased_delta"])
+    ledger.client.hincrby(own.account, "allotment", allotment)
+    ledger.client.hincrby(own.account, "purchased", purchased)
+    entry["allotment"] = found.allotment + allotment
+    entry["purchased"] = found.purchased + purchased
+    ledger.client.xadd(own.log, entry)
+
+
+def _set(ledger: Ledger, account_id: str, **fields: str) -> None:
+    for field, value in fields.items():
+        ledger.client.hset(ledger.keys.of_account(account_id).account, field, value)
+
+
+def _lose_the_last_entry(ledger: Ledger, account_id: str) -> None:
+    call(ledger, account_id, None)
+    *_, last = ledger.log.entries(account_id)
+    ledger.client.xdel(ledger.keys.of_account(account_id).log, last.id)
+
+
+def _debit_twice(ledger: Ledger, account_id: str) -> None:
+    sid = call(ledger, account_id)
+    _forge(ledger, account_id, type="call_debited", purchased_delta=-1, ref=sid)
+
+
+def _release_twice(ledger: Ledger, account_id: str) -> None:
+    sid = call(ledger, account_id, CallEnd.BUSY)
+    _forge(ledger, account_id, type="call_released", allotment_delta=1, ref=sid)
+
+
+def _release_to_the_other_bucket(ledger: Ledger, account_id: str) -> None:
+    sid = call(ledger, account_id)
+    _forge(ledger, account_id, type="call_released", purchased_delta=1, ref=sid)
+
+
+def _in_flight(ledger: Ledger, account_id: str) -> str:
+    ledger.accounts.set_card(account_id, CARD)
+    return switch_on(ledger, account_id, threshold=10, amount=20)
+
+
+def _two_in_flight(ledger: Ledger, account_id: str) -> None:
+    _in_flight(ledger, account_id)
+    ledger.client.hdel(ledger.keys.of_account(account_id).account, "topoff", "topoff_state")
+    call(ledger, account_id, None)
+
+
+def _in_flight_for_nobody(ledger: Ledger, account_id: str) -> None:
+    _in_flight(ledger, account_id)
+    ledger.client.hdel(ledger.keys.of_account(account_id).account, "topoff", "topoff_state")
+
+
+def _credit_twice(ledger: Ledger, account_id: str) -> None:
+    topoff_id = _in_flight(ledger, account_id)
+    succeed(ledger, topoff_id)
+    _forge(ledger, account_id, type="topoff_succeeded", purchased_delta=20, ref=topoff_id)
+
+
+def _credit_a_failed_one(ledger: Ledger, account_id: str) -> None:
+    topoff_id = _in_flight(ledger, account_id)
+    decline(ledger, topoff_id)
+    _forge(ledger, account_id, type="topoff_succeeded", purchased_delta=20, ref=topoff_id)
+
+
+def _charge_without_credits(ledger: Ledger, account_id: str) -> None:
+    topoff_id = _in_flight(ledger, account_id)
+    key = ledger.keys.of_account(account_id).topoff(topoff_id)
+    ledger.client.hset(key, "state", "succeeded")
+    _set(ledger, account_id, topoff="", topoff_state="")
+    _forge(ledger, account_id, type="topoff_failed", ref=topoff_id)
+
+
+@pytest.mark.parametrize(
+    ("tamper", "says"),
+    [
+        (lambda ledger, one: _set(ledger, one, purchased="7"), "the ledger has 3 + 7 credits"),
+        (_lose_the_last_entry, "the ledger has 2 + 0 credits"),
+        (
+            lambda ledger, one: ledger.client.xtrim(ledger.keys.of_account(one).log, maxlen=0),
+            "but the entries sum to 0 + 0",
+        ),
+        (_debit_twice, "was debited twice"),
+        (
+            lambda ledger, one: _forge(
+                ledger, one, type="call_debited", allotment_delta=-2, ref="CA1"
+            ),
+            "call CA1 was debited 2 credits, not 1",
+        ),
+        (_release_twice, "was released without having been debited"),
+        (_release_to_the_other_bucket, "was not given back what was taken"),
+        (
+            lambda ledger, one: _forge(ledger, one, type="call_dropped", purchased_delta=1),
+            "(call_dropped) changes the balance",
+        ),
+        (_two_in_flight, "is requested, beside"),
+        (_in_flight_for_nobody, "is requested, but the account has none in flight"),
+        (lambda ledger, one: _set(ledger, one, topoff="gone"), "top-off gone is in flight, but"),
+        (_credit_twice, "was credited twice"),
+        (_credit_a_failed_one, "was credited, but it is failed"),
+        (_charge_without_credits, "succeeded, but it was not credited"),
+        (
+            lambda ledger, one: _forge(
+                ledger, one, type="topoff_succeeded", purchased_delta=20, ref="nobodys"
+            ),
+            "top-off nobodys was never requested",
+        ),
+    ],
+)
+def test_it_names_the_account_and_what_differs(
+    gatekeeper: Gatekeeper, ledger: Ledger, tamper: Tamper, says: str
+) -> None:
+    # An account alone in its shard: some of what is done here is done to a whole log.
+    account_id, others = open_account(ledger, allotment=3), [open_account(ledger) for _ in range(4)]
+    shard = ledger.keys.shard_of(account_id)
+    tamper(ledger, account_id)
+    for args in (["audit"], ["audit", account_id]):
+        result = gatekeeper.run(*args)
+        assert result.exit_code == 1
+        told = [line for line in result.stdout.splitlines() if line.startswith(account_id)]
+        assert any(says in line for line in told), result.stdout
+        (line,) = result.stderr.splitlines()
+        assert line.startswith("Error: the audit found")
+    for other in others:
+        if ledger.keys.shard_of(other) != shard:
+            assert gatekeeper.json("audit", other)["ok"]
+
+
+def test_a_topoff_of_other_credits_than_were_added(gatekeeper: Gatekeeper, ledger: Ledger) -> None:
+    account_id = open_account(ledger)
+    topoff_id = _in_flight(ledger, account_id)
+    succeed(ledger, topoff_id)
+    ledger.client.hset(ledger.keys.of_account(account_id).topoff(topoff_id), "credits", "30")
+    differences = gatekeeper.run("audit", "--json")
+    assert differences.exit_code == 1
+    assert f"top-off {topoff_id} of 30 was credited with 20" in differences.stdout
+
+
+def test_an_account_without_its_record_and_a_record_without_its_account(
+    gatekeeper: Gatekeeper, ledger: Ledger
+) -> None:
+    lost, unlisted = open_account(ledger), open_account(ledger)
+    ledger.client.delete(ledger.keys.of_account(lost).account)
+    ledger.client.srem(ledger.keys.accounts(ledger.keys.shard_of(unlisted)), unlisted)
+    told = [(one.account_id, one.what) for one in audit_ledger(ledger)]
+    assert (lost, "is listed, but has no record") in told
+    assert (unlisted, "has entries, but there is no such account") in told
+
+
+def test_it_is_exact_while_the_ledger_is_in_use(ledger: Ledger) -> None:
+    accounts = [open_account(ledger, allotment=5) for _ in range(3)]
+    for account_id in accounts:
+        ledger.accounts.set_card(account_id, CARD)
+        switch_on(ledger, account_id, threshold=3, amount=4)
+    done = threading.Event()
+
+    def live() -> None:
+        for _ in range(40):
+            for account_id in accounts:
+                call(ledger, account_id, CallEnd.COMPLETED)
+                call(ledger, account_id, CallEnd.BUSY)
+                if topoff_id := ledger.accounts.account(account_id).topoff_id:
+                    succeed(ledger, topoff_id)
+            open_account(ledger, allotment=1)
+        done.set()
+
+    thread = threading.Thread(target=live)
+    thread.start()
+    found = []
+    while not done.is_set():
+        found += audit_ledger(ledger)
+    thread.join()
+    assert found == []
+    assert audit_ledger(ledger) == []

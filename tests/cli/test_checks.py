@@ -1,0 +1,131 @@
+"""`doctor` finds what is wrong with a deployment; `release` stops one that must not go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.sandbox.mailbox import Mailbox
+from gatekeeper.sandbox.stripe import SandboxStripe
+from gatekeeper.sandbox.valkey import EmbeddedValkey
+from tests.cli.conftest import DEAD_PORT, SHARDS, Gatekeeper
+
+SECRETS = ("auth-token", "sk_test_", "whsec_", "hunter2")
+DEAD_REDIS = f"redis://someone:hunter2@127.0.0.1:{DEAD_PORT}/0"
+
+
+@pytest.fixture(scope="module")
+def outside() -> Iterator[dict[str, str]]:
+    """Stripe and a mail server that answer."""
+    with SandboxStripe(secret_key="sk_test_sandbox") as stripe, Mailbox() as mailbox:
+        yield {"STRIPE_API_BASE": stripe.base_url, "SMTP_URL": mailbox.smtp_url}
+
+
+@contextmanager
+def server(directory: Path, *args: str) -> Iterator[EmbeddedValkey]:
+    with EmbeddedValkey(directory / "other", extra_args=args) as running:
+        yield running
+
+
+def _checks(gatekeeper: Gatekeeper, *args: str, **env: str) -> dict[str, tuple[str, str]]:
+    """Run a check that must fail or pass by what it reports; returns status and detail by name."""
+    result = gatekeeper.run(*args, "--json", **env)
+    document: Any = json.loads(result.stdout)
+    failed = [one for one in document["checks"] if one["status"] == "fail"]
+    assert result.exit_code == (1 if failed else 0)
+    assert document["ok"] is not bool(failed)
+    assert not any(secret in result.output for secret in SECRETS)
+    return {one["name"]: (one["status"], one["detail"]) for one in document["checks"]}
+
+
+def test_all_is_well(gatekeeper: Gatekeeper, outside: dict[str, str]) -> None:
+    checks = _checks(gatekeeper, "doctor", **outside)
+    assert {status for status, _ in checks.values()} == {"ok"}
+    assert set(checks) == {
+        *("settings", "PUBLIC_URL", "ANSWER_URL", "Twilio", "ledger", "shards", "queues"),
+        *("Stripe", "mail"),
+    }
+    lines = gatekeeper.ok("doctor", **outside).splitlines()
+    assert [line.split()[0] for line in lines] == ["ok"] * len(checks)
+
+
+def test_nothing_can_be_reached(gatekeeper: Gatekeeper) -> None:
+    checks = _checks(gatekeeper, "doctor", REDIS_URL=DEAD_REDIS)
+    for name in ("ledger", "shards", "queues", "Stripe", "mail"):
+        assert checks[name][0] == "fail"
+    assert checks["ledger"][1] == "the ledger cannot be reached: connection refused"
+    assert checks["Stripe"][1] == "Stripe cannot be reached"
+
+
+def test_stripe_does_not_know_the_key(gatekeeper: Gatekeeper, outside: dict[str, str]) -> None:
+    checks = _checks(gatekeeper, "doctor", **outside | {"STRIPE_SECRET_KEY": "sk_test_other"})
+    assert checks["Stripe"] == ("fail", "Stripe does not accept STRIPE_SECRET_KEY")
+
+
+def test_what_customers_send_travels_in_the_open(
+    gatekeeper: Gatekeeper, outside: dict[str, str]
+) -> None:
+    checks = _checks(gatekeeper, "doctor", **outside, PUBLIC_URL="http://gate.example.com")
+    assert checks["PUBLIC_URL"][0] == "warn"
+
+
+def test_answered_calls_would_come_back(gatekeeper: Gatekeeper, outside: dict[str, str]) -> None:
+    own = "https://gate.example.com/voice/incoming"
+    assert _checks(gatekeeper, "doctor", **outside, ANSWER_URL=own)["ANSWER_URL"][0] == "fail"
+
+
+def test_a_server_that_loses_balances(
+    gatekeeper: Gatekeeper, outside: dict[str, str], tmp_path: Path
+) -> None:
+    args = ("--maxmemory-policy", "allkeys-lru", "--appendonly", "no")
+    with server(tmp_path, *args) as unfit:
+        text = gatekeeper.run("doctor", **outside, REDIS_URL=unfit.url)
+        assert text.exit_code == 1
+        lines = [line for line in text.stdout.splitlines() if line.startswith("fail")]
+        assert len(lines) == 2
+        assert "allkeys-lru" in lines[0]
+        assert "appendonly" in lines[1]
+        assert text.stderr == "Error: 2 of 10 checks failed\n"
+        released = gatekeeper.run("release", REDIS_URL=unfit.url)
+        assert released.exit_code == 0
+        assert released.stdout.count("warn ") == 2
+
+
+def test_settings_that_cannot_be_used_are_all_named(gatekeeper: Gatekeeper) -> None:
+    for command in ("doctor", "release"):
+        result = gatekeeper.run(
+            command, CREDIT_PRICE="-1", STRIPE_SECRET_KEY="hunter2", SMTP_URL=""
+        )
+        assert result.exit_code == 1
+        names = [line.split()[2] for line in result.stdout.splitlines()]
+        assert names == ["CREDIT_PRICE:", "SMTP_URL:", "STRIPE_SECRET_KEY:"]
+        assert "hunter2" not in result.output
+
+
+def test_the_number_of_shards_is_fixed_by_the_first_release(
+    gatekeeper: Gatekeeper, ledger: Ledger, outside: dict[str, str]
+) -> None:
+    assert _checks(gatekeeper, "doctor", **outside, SHARDS="8")["shards"][0] == "ok"
+    assert ledger.client.get(ledger.keys.shard_count()) is None  # doctor changes nothing
+    assert _checks(gatekeeper, "release")["shards"][0] == "ok"
+    assert _checks(gatekeeper, "release")["shards"][0] == "ok"
+    for command in ("doctor", "release"):
+        status, detail = _checks(gatekeeper, command, **outside, SHARDS="8")["shards"]
+        assert status == "fail"
+        assert detail == f"SHARDS is 8, but this ledger was started with {SHARDS}"
+
+
+def test_a_release_stops_at_a_ledger_that_takes_no_writes(
+    gatekeeper: Gatekeeper, tmp_path: Path
+) -> None:
+    with server(tmp_path, "--maxmemory", "1") as full:
+        status, detail = _checks(gatekeeper, "release", REDIS_URL=full.url)["ledger writes"]
+        assert status == "fail"
+        assert "out of memory" in detail
+    assert _checks(gatekeeper, "release", REDIS_URL=DEAD_REDIS)["ledger writes"][0] == "fail"

@@ -1,0 +1,221 @@
+"""What `explain` and `log` say of calls that really were decided."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from gatekeeper.domain.call import CallEnd, CallId, Decision
+from gatekeeper.ledger.ledger import Ledger
+from tests.cli.conftest import ACCOUNT_SID, SUB_ACCOUNT_SID, Gatekeeper, open_account
+from tests.cli.stories import CARD, NUMBER, call, decline, switch_on
+
+Story = Callable[[Ledger, str], str]
+
+
+def _overdraft(ledger: Ledger, account_id: str) -> str:
+    switch_on(ledger, account_id, threshold=5, amount=20)
+    return call(ledger, account_id)
+
+
+def _overdraft_used(ledger: Ledger, account_id: str) -> str:
+    switch_on(ledger, account_id, threshold=1, amount=2)
+    call(ledger, account_id)
+    call(ledger, account_id)
+    return call(ledger, account_id)
+
+
+def _failed(ledger: Ledger, account_id: str) -> str:
+    ledger.accounts.set_card(account_id, CARD)
+    decline(ledger, switch_on(ledger, account_id, threshold=5, amount=20))
+    return call(ledger, account_id)
+
+
+def _suspended(ledger: Ledger, account_id: str) -> str:
+    ledger.accounts.update_account(account_id, suspended="1")
+    return call(ledger, account_id)
+
+
+def _purchased(ledger: Ledger, account_id: str) -> str:
+    ledger.accounts.add_credits(account_id, 40, reference="r", cause="welcome")
+    return call(ledger, account_id)
+
+
+def _offline(told: Decision, end: CallEnd | None) -> Story:
+    def story(ledger: Ledger, account_id: str) -> str:
+        call_id = CallId(ACCOUNT_SID, "CA" + "0f" * 16)
+        ledger.calls.admit_offline(account_id, call_id, NUMBER, told)
+        if end is not None:
+            ledger.calls.settle_call(
+                account_id, call_id, NUMBER, end, duration_s=1, debit_unknown=False
+            )
+        return call_id.call_sid
+
+    return story
+
+
+@pytest.mark.parametrize(
+    ("story", "sentence"),
+    [
+        (
+            _purchased,
+            "The call was answered from purchased credits (40 left before it), as the monthly"
+            " allotment had none left.",
+        ),
+        (
+            _overdraft,
+            "The call was answered although the balance was 0, as a top-off could still come and"
+            " the overdraft limit of 20 was not reached.",
+        ),
+        (call, "The call was dropped because the balance was 0 and auto top-off was off."),
+        (
+            _failed,
+            "The call was dropped because the balance was 0 and the last top-off had failed: Your"
+            " card was declined.",
+        ),
+        (
+            _overdraft_used,
+            "The call was dropped because the balance was -2 and the overdraft limit of 2 was used"
+            " up.",
+        ),
+        (_suspended, "The call was dropped because the account was suspended."),
+        (
+            _offline(Decision.ANSWER, None),
+            "The call was answered because the balance could not be looked up in time, and its"
+            " credit is taken when it completes.",
+        ),
+        (
+            _offline(Decision.ANSWER, CallEnd.COMPLETED),
+            "The call was answered because the balance could not be looked up in time, and its"
+            " credit was taken when it completed.",
+        ),
+        (
+            _offline(Decision.DROP, CallEnd.COMPLETED),
+            "The call was dropped because the balance could not be looked up in time.",
+        ),
+    ],
+)
+def test_explain_says_why_in_one_sentence(
+    gatekeeper: Gatekeeper, ledger: Ledger, story: Story, sentence: str
+) -> None:
+    call_sid = story(ledger, open_account(ledger))
+    assert gatekeeper.json("explain", call_sid)["sentence"] == sentence
+    assert sentence in gatekeeper.ok("explain", call_sid)
+
+
+@pytest.mark.parametrize(
+    ("end", "state", "words"),
+    [
+        (None, "open", "not known yet"),
+        (CallEnd.COMPLETED, "kept", "stays taken"),
+        (CallEnd.NO_ANSWER, "released", "given back"),
+    ],
+)
+def test_explain_tells_the_end_of_an_answered_call(
+    gatekeeper: Gatekeeper,
+    ledger: Ledger,
+    account_id: str,
+    end: CallEnd | None,
+    state: str,
+    words: str,
+) -> None:
+    document = gatekeeper.json("explain", call(ledger, account_id, end))
+    assert document["state"] == state
+    assert words in document["end"]
+    assert document["sentence"].startswith("The call was answered from the monthly allotment (3")
+
+
+def test_explain_tells_the_end_of_a_dropped_call(gatekeeper: Gatekeeper, ledger: Ledger) -> None:
+    document = gatekeeper.json("explain", call(ledger, open_account(ledger)))
+    assert (document["state"], document["debited"]) == ("closed", False)
+    assert "no credit was taken" in document["end"]
+
+
+def test_explain_has_every_figure_that_decided(
+    gatekeeper: Gatekeeper, ledger: Ledger, account_id: str
+) -> None:
+    ledger.accounts.set_card(account_id, CARD)
+    switch_on(ledger, account_id, threshold=3, amount=20)
+    call_sid = call(ledger, account_id)
+    document = gatekeeper.json("explain", call_sid)
+    assert document.pop("at").endswith("Z")
+    assert document == {
+        "call_sid": call_sid,
+        "sentence": "The call was answered from the monthly allotment (3 left before it); that left"
+        " the balance below the threshold of 3, so a top-off of 20 credits was requested.",
+        "end": "It completed, so its credit stays taken.",
+        "decision": "answer",
+        "reason": "allotment",
+        "state": "kept",
+        "bucket": "allotment",
+        "debited": True,
+        "topoff_requested": True,
+        "before": {
+            "balance": 3,
+            "allotment": 3,
+            "purchased": 0,
+            "suspended": False,
+            "topoff_enabled": True,
+            "threshold": 3,
+            "topoff_amount": 20,
+            "overdraft_limit": 20,
+            "topoff_state": None,
+            "last_failure": None,
+        },
+    }
+
+
+def test_explain_looks_in_every_twilio_account(
+    gatekeeper: Gatekeeper, ledger: Ledger, account_id: str
+) -> None:
+    call_sid = call(ledger, account_id, sid=SUB_ACCOUNT_SID)
+    assert gatekeeper.json("explain", call_sid)["decision"] == "answer"
+
+
+def test_explain_of_what_is_not_known(gatekeeper: Gatekeeper) -> None:
+    assert "is known" in gatekeeper.refused("explain", "CA" + 32 * "0")
+    assert "CALLSID" in gatekeeper.refused("explain", "CA123")
+
+
+def test_log_shows_the_newest_entries_newest_last(
+    gatekeeper: Gatekeeper, ledger: Ledger, account_id: str
+) -> None:
+    neighbours = [open_account(ledger) for _ in range(8)]
+    first, second = call(ledger, account_id), call(ledger, account_id, CallEnd.BUSY)
+    for neighbour in neighbours:
+        call(ledger, neighbour)
+    entries = gatekeeper.json("log", account_id)["entries"]
+    told = [
+        (one["type"], one["allotment_delta"], one["balance"]["total"], one["ref"])
+        for one in entries
+    ]
+    assert told == [
+        ("account_opened", 3, 3, account_id),
+        ("call_debited", -1, 2, first),
+        ("call_settled", 0, 2, first),
+        ("call_debited", -1, 1, second),
+        ("call_released", 1, 2, second),
+    ]
+    assert gatekeeper.json("log", account_id, "--limit", "2")["entries"] == entries[-2:]
+    lines = gatekeeper.ok("log", account_id).splitlines()
+    assert len(lines) == 6
+    assert lines[-1].split()[1:] == ["call_released", "+1", "2", second, "busy"]
+
+
+def test_log_of_a_long_history_finds_a_quiet_account(
+    gatekeeper: Gatekeeper, ledger: Ledger
+) -> None:
+    quiet = open_account(ledger)
+    shard = ledger.keys.shard_of(quiet)
+    busy = open_account(ledger, allotment=1)
+    while ledger.keys.shard_of(busy) != shard:
+        busy = open_account(ledger, allotment=1)
+    for _ in range(600):  # two entries each: more than one page of the log
+        call(ledger, busy)
+    assert [one["ref"] for one in gatekeeper.json("log", quiet)["entries"]] == [quiet]
+
+
+def test_log_of_an_account_that_is_not_there(gatekeeper: Gatekeeper) -> None:
+    assert "no account" in gatekeeper.refused("log", "acct_000000000000")
+    gatekeeper.usage_error("log", "acct_000000000000", "--limit", "0")

@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from gatekeeper.domain.account import TopoffSettings
+from gatekeeper.domain.entry import EntryType
+from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.sandbox.stripe import SandboxControl, SandboxStripe
+from tests.cli.conftest import DEAD_PORT, Gatekeeper
+from tests.cli.stories import CARD, decline, succeed, switch_on
+
+DEAD_REDIS = f"redis://someone:hunter2@127.0.0.1:{DEAD_PORT}/0"
+
+
+@pytest.fixture(scope="module")
+def stripe() -> Iterator[SandboxStripe]:
+    with SandboxStripe(secret_key="sk_test_sandbox") as sandbox:
+        yield sandbox
+
+
+def test_credits_are_added_and_removed_with_their_reason_in_the_log(
+    gatekeeper: Gatekeeper, ledger: Ledger, account_id: str
+) -> None:
+    added = gatekeeper.json("credits", "add", account_id, "10", "--reason", "a bad week")
+    assert (added["credits"], added["applied"], added["balance"]) == (10, True, 13)
+    removed = gatekeeper.json("credits", "remove", account_id, "4", "--reason", "too many")
+    assert (removed["credits"], removed["applied"], removed["balance"]) == (-4, True, 9)
+    _, first, second = ledger.log.entries(account_id)
+    assert (first.type, first.cause, first.ref) == (
+        EntryType.CREDITS_ADDED,
+        "a bad week",
+        added["reference"],
+    )
+    assert (second.cause, second.ref) == ("too many", removed["reference"])
+    assert added["reference"] != removed["reference"]
+
+
+def test_a_reference_is_applied_once(
+    gatekeeper: Gatekeeper, ledger: Ledger, account_id: str
+) -> None:
+    words = ("credits", "add", account_id, "10", "--reason", "goodwill", "--reference", "T-77")
+    assert gatekeeper.json(*words)["applied"]
+    again = gatekeeper.json(*words)
+    assert (again["applied"], again["balance"]) == (False, 13)
+    assert "nothing changed" in gatekeeper.ok(*words)
+    other = ("credits", "add", account_id, "11", "--reason", "goodwill", "--reference", "T-77")
+    assert "another number" in gatekeeper.refused(*other)
+    assert ledger.accounts.account(account_id).balance == 13
+
+
+def test_no_more_is_removed_than_there_is(
+    gatekeeper: Gatekeeper, ledger: Ledger, account_id: str
+) -> None:
+    line = gatekeeper.refused("credits", "remove", account_id, "1", "--reason", "too many")
+    assert "out of bounds" in line
+    assert ledger.accounts.account(account_id).balance == 3
+
+
+def test_an_unknown_outcome_says_how_to_ask_again_safely(
+    gatekeeper: Gatekeeper, account_id: str
+) -> None:
+    words = ("credits", "add", account_id, "10", "--reason", "goodwill")
+    line = gatekeeper.refused(*words, REDIS_URL=DEAD_REDIS)
+    assert line.startswith("the ledger cannot be reached: connection refused; ")
+    assert "hunter2" not in line
+    reference = line.partition("--reference ")[2].partition(":")[0]
+    assert gatekeeper.json(*words, "--reference", reference)["applied"]
+    assert not gatekeeper.json(*words, "--reference", reference)["applied"]
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--reason", " "),
+        ("--reason", "two\nlines"),
+        ("--reason", "x" * 201),
+        ("--reference", "a b"),
+    ],
+)
+def test_a_correction_that_the_log_could_not_show_is_refused(
+    gatekeeper: Gatekeeper, ledger: Ledger, account_id: str, option: str, value: str
+) -> None:
+    given = {"--reason": "goodwill", option: value}
+    words = (word for pair in given.items() for word in pair)
+    line = gatekeeper.refused("credits", "add", account_id, "1", *words)
+    assert line.startswith(option.removeprefix("--"))
+    assert len(list(ledger.log.entries(account_id))) == 1
+
+
+@pytest.mark.parametrize("count", ["0", "1000001", "1.5", "many"])
+def test_a_number_of_credits_that_is_none(
+    gatekeeper: Gatekeeper, account_id: str, count: str
+) -> None:
+    gatekeeper.usage_error("credits", "add", account_id, count, "--reason", "goodwill")
+
+
+def test_topoff_set_changes_what_is_given(
+    gatekeeper: Gatekeeper, ledger: Ledger, account_id: str
+) -> None:
+    gatekeeper.ok("topoff", "set", account_id, "--threshold", "2", "--amount", "20")
+    assert ledger.accounts.account(account_id).topoff == TopoffSettings(False, 2, 20)
+    gatekeeper.ok("topoff", "set", account_id, "--on", "--overdraft", "0")
+    assert ledger.accounts.account(account_id).topoff == TopoffSettings(True, 2, 20, 0)
+    document = gatekeeper.json("topoff", "set", account_id, "--off", "--overdraft", "default")
+    assert document["topoff"] == {
+        "enabled": False,
+        "threshold": 2,
+        "amount": 20,
+        "overdraft_limit": 20,
+        "state": None,
+        "id": None,
+    }
+    assert ledger.accounts.account(account_id).topoff == TopoffSettings(False, 2, 20)
+
+
+def test_topoff_set_below_the_threshold_requests_a_topoff(
+    gatekeeper: Gatekeeper, ledger: Ledger, account_id: str
+) -> None:
+    document = gatekeeper.json(
+        "topoff", "set", account_id, "--on", "--threshold", "5", "--amount", "20"
+    )
+    assert document["topoff"]["state"] == "requested"
+    assert document["topoff"]["id"] == ledger.accounts.account(account_id).topoff_id
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--threshold", "200"), "threshold: must be lower than the top-up amount"),
+        (("--threshold", "-1"), "threshold: "),
+        (("--amount", "0"), "amount: "),
+        (("--amount", "1", "--threshold", "0"), "amount: costs less or more"),
+    ],
+)
+def test_topoff_set_refuses_what_cannot_be_served(
+    gatekeeper: Gatekeeper, ledger: Ledger, account_id: str, options: tuple[str, ...], says: str
+) -> None:
+    before = ledger.accounts.account(account_id)
+    assert gatekeeper.refused("topoff", "set", account_id, "--on", *options).startswith(says)
+    assert ledger.accounts.account(account_id) == before
+
+
+def test_topoff_set_goes_by_the_accounts_own_price(
+    gatekeeper: Gatekeeper, ledger: Ledger, account_id: str
+) -> None:
+    words = ("topoff", "set", account_id, "--amount", "1", "--threshold", "0")
+    gatekeeper.refused(*words)
+    ledger.accounts.update_account(account_id, price_minor="50")
+    gatekeeper.ok(*words)
+
+
+def test_topoff_set_misspelt(gatekeeper: Gatekeeper, account_id: str) -> None:
+    assert "Nothing to set" in gatekeeper.usage_error("topoff", "set", account_id)
+    gatekeeper.usage_error("topoff", "set", account_id, "--overdraft", "-1")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("credits", "add", "acct_000000000000", "1", "--reason", "goodwill"),
+        ("credits", "remove", "acct_000000000000", "1", "--reason", "goodwill"),
+        ("topoff", "set", "acct_000000000000", "--on"),
+        ("topoff", "retry", "acct_000000000000"),
+        ("card", "set", "acct_000000000000", "--customer", "cus_1", "--payment-method", "pm_1"),
+        ("card", "remove", "acct_000000000000"),
+    ],
+)
+def test_an_account_that_is_not_there(gatekeeper: Gatekeeper, command: tuple[str, ...]) -> None:
+    assert gatekeeper.refused(*command) == "there is no account acct_000000000000"
+
+
+def test_retry_requests_the_failed_topoff_again_once(
+    gatekeeper: Gatekeeper, ledger: Ledger, account_id: str
+) -> None:
+    assert "nothing to retry" in gatekeeper.refused("topoff", "retry", account_id)
+    ledger.accounts.set_card(account_id, CARD)
+    decline(ledger, switch_on(ledger, account_id, threshold=5, amount=20))
+    document = gatekeeper.json("topoff", "retry", account_id)
+    assert document["result"] == "requested"
+    assert document["topoff"]["state"] == "requested"
+    assert gatekeeper.json("topoff", "retry", account_id)["result"] == "in_flight"
+    assert "in flight already" in gatekeeper.ok("topoff", "retry", account_id)
+    succeed(ledger, document["topoff"]["id"])
+    assert "nothing to retry" in gatekeeper.refused("topoff", "retry", account_id)
+    assert ledger.accounts.account(account_id).balance == 23
+
+
+def test_card_set_attaches_what_stripe_has(
+    gatekeeper: Gatekeeper, ledger: Ledger, account_id: str, stripe: SandboxStripe
+) -> None:
+    ledger.accounts.set_card(account_id, CARD)
+    decline(ledger, switch_on(ledger, account_id, threshold=5, amount=20))
+    made = SandboxControl(stripe.base_url).create_customer(card="5555555555554444")
+    customer, method = made["customer"]["id"], made["payment_method"]["id"]
+    document = gatekeeper.json(
+        *("card", "set", account_id, "--customer", customer, "--payment-method", method),
+        STRIPE_API_BASE=stripe.base_url,
+    )
+    assert (document["card"]["brand"], document["card"]["last4"]) == ("mastercard", "4444")
+    found = ledger.accounts.account(account_id)
+    assert found.card is not None
+    assert (found.card.customer, found.card.payment_method) == (customer, method)
+    assert found.incident_id == ""
+    assert document["topoff"]["state"] == "requested"
+    gatekeeper.ok("card", "remove", account_id)
+    assert ledger.accounts.account(account_id).card is None
+
+
+def test_card_set_refuses_a_card_of_someone_else(
+    gatekeeper: Gatekeeper, ledger: Ledger, account_id: str, stripe: SandboxStripe
+) -> None:
+    made = SandboxControl(stripe.base_url).create_customer(card="4242424242424242")
+    method = made["payment_method"]["id"]
+    for payment_method, says in ((method, "is not attached to"), ("pm_none", "there is no")):
+        line = gatekeeper.refused(
+            *("card", "set", account_id, "--customer", "cus_other"),
+            *("--payment-method", payment_method),
+            STRIPE_API_BASE=stripe.base_url,
+        )
+        assert says in line
+    assert ledger.accounts.account(account_id).card is None
+
+
+def test_card_set_without_stripe_says_so_and_keeps_the_key_to_itself(
+    gatekeeper: Gatekeeper, account_id: str, stripe: SandboxStripe
+) -> None:
+    words = ("card", "set", account_id, "--customer", "cus_1", "--payment-method", "pm_1")
+    line = gatekeeper.refused(
+        *words, STRIPE_API_BASE=stripe.base_url, STRIPE_SECRET_KEY="sk_test_wrong"
+    )
+    assert line == "Stripe does not accept STRIPE_SECRET_KEY"
