@@ -1,0 +1,143 @@
+"""Health: whether the process lives, and whether the ledger takes writes."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from gatekeeper.domain.call import CallId
+from gatekeeper.sandbox.valkey import EmbeddedValkey
+from tests.conftest import wait_until
+from tests.web.faults import FAULTS, STALLED, Fault
+from tests.web.gate import ACCOUNT_SID, NUMBER, Gate, days_ago, new_call
+
+
+def readiness(gate: Gate) -> tuple[int, Any]:
+    response = gate.client.get("/readyz")
+    return response.status_code, response.get_json()
+
+
+def test_a_process_lives_without_redis() -> None:
+    gate = Gate("redis://127.0.0.1:1/0")
+    response = gate.client.get("/healthz")
+    assert (response.status_code, response.data) == (200, b"ok\n")
+    assert readiness(gate)[0] == 503
+
+
+def test_ready_with_every_check(gate: Gate) -> None:
+    assert readiness(gate) == (
+        200,
+        {
+            "ready": True,
+            "checks": {
+                "ledger": {
+                    "ok": True,
+                    "warnings": [],
+                    "owed": {"tasks": 0, "oldest_s": 0.0},
+                    "unrecorded_calls": 0,
+                },
+                "queue": {"ok": True},
+            },
+        },
+    )
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_not_ready_while_the_ledger_takes_no_writes(
+    gate: Gate, valkey: EmbeddedValkey, fault: Fault
+) -> None:
+    gate.open_account(5)
+    with fault.strikes(valkey):
+        gate.incoming(new_call())
+        for _ in range(2):
+            started_s = time.monotonic()
+            status, page = readiness(gate)
+            assert time.monotonic() - started_s < 2.0
+            assert status == 503
+            assert page["ready"] is False
+            assert page["checks"]["ledger"]["ok"] is False
+            assert page["checks"]["ledger"]["unrecorded_calls"] == 1
+            assert gate.client.get("/healthz").status_code == 200
+    wait_until(lambda: readiness(gate)[0] == 200)
+
+
+def test_calls_are_answered_without_the_queue(gate: Gate) -> None:
+    apart = Gate(gate.redis_url, queue_redis_url="redis://127.0.0.1:1/0")
+    status, page = readiness(apart)
+    assert status == 200
+    assert page["checks"]["queue"] == {"ok": False, "problem": "connection"}
+
+
+def test_a_stalled_queue_does_not_hold_the_answer(gate: Gate, tmp_path: Any) -> None:
+    with EmbeddedValkey(tmp_path) as queue, STALLED.strikes(queue):
+        apart = Gate(gate.redis_url, queue_redis_url=queue.url)
+        started_s = time.monotonic()
+        assert readiness(apart)[0] == 200
+        assert time.monotonic() - started_s < 2.0
+
+
+def test_an_unfit_server_is_a_warning(gate: Gate) -> None:
+    with Redis.from_url(gate.redis_url) as client:
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        try:
+            status, page = readiness(gate)
+        finally:
+            client.config_set("maxmemory-policy", "noeviction")
+    assert status == 200
+    (warning,) = page["checks"]["ledger"]["warnings"]
+    assert warning.startswith("maxmemory-policy is allkeys-lru")
+
+
+@pytest.mark.parametrize("shards", [1, 16])
+def test_owed_work_shows_how_long_nobody_did_it(gate: Gate, shards: int) -> None:
+    minutes_late = days_ago(90 / 86_400)
+    sharded = Gate(gate.redis_url, shards=shards)
+    ledger = sharded.ledger(minutes_late)
+    able = sharded.open_account(0)
+    ledger.calls.admit_call(able, CallId(ACCOUNT_SID, new_call()), NUMBER)  # an e-mail is owed
+    for shard in range(shards):
+        ledger.owed.claim_owed(shard, lease_s=15, limit=10)
+    shown = readiness(sharded)[1]["checks"]["ledger"]["owed"]
+    assert shown["tasks"] == 1
+    assert 90 <= shown["oldest_s"] < 120
+
+
+def test_metrics_are_for_who_knows_the_password(gate: Gate) -> None:
+    assert gate.client.get("/metrics").status_code == 404
+    served = Gate(gate.redis_url, ops_username="oncall", ops_password="correct horse")
+    assert served.client.get("/metrics").status_code == 401
+    assert served.client.get("/metrics", auth=("oncall", "wrong")).status_code == 401
+    response = served.client.get("/metrics", auth=("oncall", "correct horse"))
+    assert response.status_code == 200
+    assert response.mimetype == "text/plain"
+    page = response.get_data(as_text=True)
+    assert "gatekeeper_owed_oldest_seconds 0.0" in page
+    assert "gatekeeper_gauges_up 1.0" in page
+
+
+def test_decisions_and_refusals_are_counted(gate: Gate) -> None:
+    gate.open_account(1)
+    served = Gate(gate.redis_url, ops_username="oncall", ops_password="correct horse")
+
+    def counted(series: str) -> float:
+        page = served.client.get("/metrics", auth=("oncall", "correct horse"))
+        lines = page.get_data(as_text=True).splitlines()
+        return sum(float(line.split()[-1]) for line in lines if line.startswith(series))
+
+    series = {
+        'gatekeeper_decisions_total{decision="answer",reason="allotment"}': 1,
+        'gatekeeper_decisions_total{decision="drop",reason="empty_topoff_off"}': 1,
+        'gatekeeper_refused_requests_total{why="unknown_number"}': 1,
+        'gatekeeper_refused_requests_total{why="bad_signature"}': 1,
+        'gatekeeper_refused_requests_total{why="misshapen"}': 1,
+    }
+    before = {name: counted(name) for name in series}
+    gate.incoming(new_call())
+    gate.incoming(new_call())
+    gate.incoming(new_call(), To="+15550009999")
+    gate.client.post("/voice/incoming")
+    gate.post("/voice/incoming", gate.fields("CA1"))
+    assert {name: counted(name) - before[name] for name in series} == series
