@@ -1,6 +1,6 @@
 """What waits to be done, in numbers, by the names under which Prometheus gets them.
 
-- `gatekeeper_owed_tasks`: what the ledger owes, due or not.
+- `gatekeeper_owed_tasks`: what the ledger owes, due or not; the turn of every cycle is among it.
 - `gatekeeper_owed_oldest_seconds`: for how long the oldest of it has been due, counted from when it
   first was, whatever was tried since. It grows when no relay or worker is at work, and when a
   task keeps failing.

@@ -1,7 +1,8 @@
 """Which RQ job does which owed work: the relay enqueues these, the workers run nothing else.
 
 A task is what the ledger's scripts write down as owed: `charge:<top-off>`,
-`email:<kind>:<notice>` or `look:<account>`. Its last part is the job's only argument.
+`email:<kind>:<notice>`, `look:<account>` or `cycle:<account>`. Its last part is the job's only
+argument.
 """
 
 from __future__ import annotations
@@ -57,8 +58,13 @@ def _describe_look(account_id: str) -> str:
     return f"Look at {account_id}: is a top-off due again?"
 
 
+def _describe_cycle(account_id: str) -> str:
+    return f"Start {account_id}'s new billing cycle, unless a call has"
+
+
 _CHARGE: Final = JobSpec("charges", "workers.charges.charge", _describe_charge)
 _LOOK: Final = JobSpec("upkeep", "workers.upkeep.look_at_threshold", _describe_look)
+_CYCLE: Final = JobSpec("upkeep", "workers.upkeep.turn_cycle", _describe_cycle)
 _EMAILS: Final = {
     kind.value: JobSpec("emails", "workers.emails.send_notice", _describe_email(kind))
     for kind in NoticeKind
@@ -68,6 +74,7 @@ _EMAILS: Final = {
 SPECS: Final[dict[str, JobSpec]] = {
     "charge": _CHARGE,
     "look": _LOOK,
+    "cycle": _CYCLE,
     **{f"email:{kind}": spec for kind, spec in _EMAILS.items()},
 }
 QUEUES: Final = ("charges", "emails", "upkeep")
@@ -79,7 +86,7 @@ def spec_of(task: str) -> JobSpec:
     """Find how a task is enqueued. Raises ValueError when it is not one the ledger writes."""
     kind, _, argument = task.rpartition(":")
     spec = SPECS.get(kind)
-    is_argument = is_account_id if spec is _LOOK else is_record_id
+    is_argument = is_account_id if spec in (_LOOK, _CYCLE) else is_record_id
     if spec is None or not is_argument(argument):
         raise ValueError(f"not a task: {task[:80]!a}")
     return spec

@@ -30,8 +30,9 @@ def account_document(
         "incident": _incident_document(account, incident) if incident else None,
         "cycle": {
             "start": utc(account.cycle_start_ms),
-            "end": None,
-            "anchor": account.anchor or None,
+            "end": utc(account.cycle_end_ms) if account.cycle_end_ms else None,
+            "anchor": utc(account.anchor_ms),
+            "interval": account.interval.value,
         },
         "numbers": list(numbers),
         "route": route_text(account.route) or None,
@@ -108,10 +109,17 @@ def account_panel(
         else "the default",
         "price of a credit": format_minor(price, currency)
         + ("" if account.price_minor else " (the default)"),
-        "cycle since": utc(account.cycle_start_ms),
+        "cycle": _cycle_line(account),
     }
     title = f"{account.id} (suspended)" if account.suspended else account.id
     return Panel(facts(rows), title=title, title_align="left", expand=False)
+
+
+def _cycle_line(account: Account) -> str:
+    since = f"since {utc(account.cycle_start_ms)}"
+    if account.cycle_end_ms is None:
+        return f"{since}; no allotment"
+    return f"{since}; {account.allotment_size} new credits on {utc(account.cycle_end_ms)}"
 
 
 def balance_line(account: Account) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
 
 import click
 
@@ -17,7 +16,14 @@ from gatekeeper.cli.account_view import (
 )
 from gatekeeper.cli.deployment import load_parts
 from gatekeeper.cli.output import json_option, show, table
-from gatekeeper.cli.parameters import DEFAULT, NumberOrDefault, account_argument
+from gatekeeper.cli.parameters import (
+    CREDITS_OR_NONE,
+    DEFAULT,
+    NumberOrDefault,
+    account_argument,
+    anchor_option,
+    interval_option,
+)
 from gatekeeper.cli.routes import read_route
 from gatekeeper.cli.unknown_outcome import advised_if_unknown
 from gatekeeper.domain.account import (
@@ -25,6 +31,7 @@ from gatekeeper.domain.account import (
     NewAccount,
     new_account_id,
 )
+from gatekeeper.domain.cycle import Interval
 from gatekeeper.domain.route import DropMessage
 from gatekeeper.ledger import lookback
 from gatekeeper.ledger.ledger import Ledger
@@ -39,15 +46,17 @@ def account() -> None:
 @account.command()
 @click.option("--name", required=True, help="The customer's name.")
 @click.option("--email", required=True, help="Where e-mails about top-offs go.")
-@click.option("--allotment", default=0, show_default=True, help="Credits included every month.")
-@click.option("--anchor", type=click.DateTime(["%Y-%m-%d"]), help="The day the cycles begin from.")
+@click.option("--allotment", default=0, show_default=True, help="Credits included in every cycle.")
+@anchor_option
+@interval_option
 @click.option("--timezone", default="UTC", show_default=True, help="IANA name.")
 @json_option
 def create(
     name: str,
     email: str,
     allotment: int,
-    anchor: datetime | None,
+    anchor_ms: int | None,
+    interval: Interval | None,
     timezone: str,
     *,
     as_json: bool,
@@ -59,7 +68,8 @@ def create(
         email=email,
         allotment=allotment,
         timezone=timezone,
-        anchor=anchor.date() if anchor else None,
+        anchor_ms=anchor_ms,
+        interval=interval or Interval.MONTHLY,
     )
     accounts = load_parts().ledger.accounts
     with advised_if_unknown(f"see whether it was opened: gatekeeper account show {new.id}"):
@@ -132,21 +142,47 @@ def _state(one: Account) -> str:
     type=NumberOrDefault(1, MAX_PRICE_MINOR),
     help="Minor units a credit, or default.",
 )
+@click.option("--allotment", type=CREDITS_OR_NONE, help="Credits included in every cycle.")
+@anchor_option
+@interval_option
 @click.option("--route", help="Where answered calls go; '' for the default.")
 @click.option("--drop-message", help="What dropped callers hear; '' for the default.")
 @click.option("--drop-language", help="The message's language, such as en-US.")
 @click.option("--drop-voice", help="The message's voice, such as Polly.Joanna-Neural.")
 @json_option
-def set_account(account_id: str, *, as_json: bool, **options: str | int | None) -> None:
-    """Change what is given, and leave the rest."""
+def set_account(
+    account_id: str,
+    *,
+    allotment: int | None,
+    anchor_ms: int | None,
+    interval: Interval | None,
+    as_json: bool,
+    **options: str | int | None,
+) -> None:
+    """Change what is given, and leave the rest.
+
+    A larger allotment counts at once, by the difference; a smaller one, and a new anchor or
+    interval, from the next cycle on.
+    """
     given = {name: str(value) for name, value in options.items() if value is not None}
-    if not given:
+    cycle = {"allotment": allotment, "anchor": anchor_ms, "interval": interval}
+    cycle_given = [name for name, value in cycle.items() if value is not None]
+    if not given and not cycle_given:
         raise click.UsageError("Nothing to set: give at least one option.")
     parts = load_parts()
     found = parts.ledger.accounts.account(account_id)
     fields = _checked_fields(parts, found, given)
-    parts.ledger.accounts.update_account(account_id, **fields)
-    show({"id": account_id, "set": sorted(fields)}, "set: " + ", ".join(fields), as_json=as_json)
+    if cycle_given:
+        parts.ledger.cycles.set_cycle(
+            account_id,
+            allotment=found.allotment_size if allotment is None else allotment,
+            anchor_ms=found.anchor_ms if anchor_ms is None else anchor_ms,
+            interval=interval or found.interval,
+        )
+    if fields:
+        parts.ledger.accounts.update_account(account_id, **fields)
+    names = sorted([*fields, *cycle_given])
+    show({"id": account_id, "set": names}, "set: " + ", ".join(names), as_json=as_json)
 
 
 def _checked_fields(parts: Parts, found: Account, given: dict[str, str]) -> dict[str, str]:

@@ -2,17 +2,52 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Final
 
 import click
 
 from gatekeeper.domain.account import MAX_CREDITS
+from gatekeeper.domain.cycle import Interval, anchor_of, period_of
+from gatekeeper.ledger.store import wall_clock_ms
 
 account_argument = click.argument("account_id", metavar="ID")
 
 CREDITS: Final = click.IntRange(1, MAX_CREDITS)
+CREDITS_OR_NONE: Final = click.IntRange(0, MAX_CREDITS)
 #: Written for a number, to go back to what holds without one.
 DEFAULT: Final = "default"
+
+
+class Anchor(click.ParamType[int]):
+    """A day, which begins at midnight UTC, or an instant with its offset; as ms since the epoch."""
+
+    name = "date"
+    _FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S%z")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read the value; fails as click's own types do."""
+        at: datetime = click.DateTime(self._FORMATS).convert(value, param, ctx)
+        try:
+            anchor_ms = anchor_of(at.date()) if at.tzinfo is None else int(at.timestamp() * 1000)
+            period_of(anchor_ms, Interval.MONTHLY, wall_clock_ms())
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return anchor_ms
+
+
+anchor_option: Final = click.option(
+    "--anchor",
+    "anchor_ms",
+    type=Anchor(),
+    help="A day on which a cycle begins (00:00 UTC), or an instant: 2026-01-31T09:00:00-05:00.",
+)
+interval_option: Final = click.option(
+    "--interval",
+    type=click.Choice([interval.value for interval in Interval]),
+    callback=lambda _context, _option, value: Interval(value) if value else None,
+    help="How often the allotment is set anew.",
+)
 
 
 class NumberOrDefault(click.ParamType[int | str]):

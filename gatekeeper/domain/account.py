@@ -6,9 +6,9 @@ import re
 import secrets
 import zoneinfo
 from dataclasses import dataclass
-from datetime import date
 
 from gatekeeper.domain.call import Standing
+from gatekeeper.domain.cycle import Interval
 from gatekeeper.domain.incident import FailureReason
 from gatekeeper.domain.topoff import TopoffState
 
@@ -45,14 +45,18 @@ def is_account_id(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """What an account is opened with. Raises InvalidSettings when it cannot be."""
+    """What an account is opened with. Raises InvalidSettings when it cannot be.
+
+    `anchor_ms` is an instant at which a billing cycle begins; None is when it is opened.
+    """
 
     id: str
     name: str
     email: str
     allotment: int = 0
     timezone: str = "UTC"
-    anchor: date | None = None
+    anchor_ms: int | None = None
+    interval: Interval = Interval.MONTHLY
 
     def __post_init__(self) -> None:
         problems: dict[str, str] = {}
@@ -145,7 +149,9 @@ class Account:
     allotment_size: int
     cycle_no: int
     cycle_start_ms: int
-    anchor: str
+    cycle_end_ms: int | None
+    anchor_ms: int
+    interval: Interval
     topoff: TopoffSettings
     price_minor: int | None
     topoff_id: str

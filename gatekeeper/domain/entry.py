@@ -7,11 +7,14 @@ from enum import StrEnum
 
 
 class EntryType(StrEnum):
-    """What happened. The last three never change a balance; they complete a call's story."""
+    """What happened. The last four never change a balance; they complete a call's story."""
 
     ACCOUNT_OPENED = "account_opened"
     CALL_DEBITED = "call_debited"
     CALL_RELEASED = "call_released"
+    CYCLE_STARTED = "cycle_started"
+    ALLOTMENT_LAPSED = "allotment_lapsed"
+    ALLOTMENT_RAISED = "allotment_raised"
     TOPOFF_SUCCEEDED = "topoff_succeeded"
     CREDITS_ADDED = "credits_added"
     CREDITS_REMOVED = "credits_removed"

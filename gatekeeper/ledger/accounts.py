@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import cast
 
 from gatekeeper.domain.account import DEFAULT_TOPOFF, Account, Card, NewAccount, TopoffSettings
+from gatekeeper.domain.cycle import period_of
 from gatekeeper.domain.incident import Incident
 from gatekeeper.ledger.errors import CorrectionRefused, UnknownAccount
-from gatekeeper.ledger.records import read_account, read_incident
+from gatekeeper.ledger.records import queue_account, read_account, read_incident
 from gatekeeper.ledger.store import Store
 
 
@@ -20,6 +21,9 @@ class Accounts:
 
     def open_account(self, new: NewAccount) -> bool:
         """Open an account; False when it was open already, and nothing changed."""
+        now_ms = self._store.clock()
+        anchor_ms = now_ms if new.anchor_ms is None else new.anchor_ms
+        period = period_of(anchor_ms, new.interval, now_ms)
         reply = self._store.run(
             "open_account",
             new.id,
@@ -27,7 +31,10 @@ class Accounts:
             new.email,
             new.timezone,
             new.allotment,
-            new.anchor.isoformat() if new.anchor else "",
+            anchor_ms,
+            new.interval,
+            period.start_ms,
+            period.end_ms,
             DEFAULT_TOPOFF.threshold,
             DEFAULT_TOPOFF.amount,
             keys=(self._store.keys.accounts(self._store.keys.shard_of(new.id)),),
@@ -38,12 +45,11 @@ class Accounts:
         """Read an account as it is at one instant."""
         own = self._store.keys.of_account(account_id)
         pipeline = self._store.client.pipeline(transaction=True)
-        pipeline.hgetall(own.account)
-        pipeline.hgetall(own.profile)
-        hot, profile = pipeline.execute()
-        if not hot:
+        queue_account(pipeline, own)
+        found = read_account(account_id, pipeline.execute())
+        if found is None:
             raise UnknownAccount(account_id)
-        return read_account(account_id, hot, profile)
+        return found
 
     def ids(self) -> Iterator[str]:
         """Yield the id of every account, in no order."""
@@ -56,7 +62,9 @@ class Accounts:
         An empty value removes the field. Values are checked by the caller.
         """
         pairs = [text for pair in fields.items() for text in pair]
-        self._store.run("update_account", account_id, *pairs)
+        own = self._store.keys.of_account(account_id)
+        keys = (own.route, own.drop_message)
+        self._store.run("update_account", account_id, *pairs, keys=keys)
 
     def set_topoff(self, account_id: str, settings: TopoffSettings) -> str:
         """Set automatic top-offs; returns the id of the one now in flight, or ""."""

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import cast
 
 from gatekeeper.domain.call import CallEnd, CallId, CallRecord, Decision, Verdict
+from gatekeeper.ledger.cycles import Cycles
 from gatekeeper.ledger.keys import CALL_KEPT_S
 from gatekeeper.ledger.records import read_call, read_verdict
 from gatekeeper.ledger.store import Store
@@ -56,22 +57,24 @@ class Told(StrEnum):
 class Calls:
     """The verbs on calls."""
 
-    def __init__(self, store: Store, kept_s: int = CALL_KEPT_S) -> None:
+    def __init__(self, store: Store, cycles: Cycles, kept_s: int = CALL_KEPT_S) -> None:
         self._store = store
+        self._cycles = cycles
         self._kept_s = kept_s
 
     def admit_call(self, account_id: str, call: CallId, number: str) -> Admission:
-        """Decide a call, or repeat its decision. One round trip.
+        """Decide a call, or repeat its decision. One round trip, but for the first of a period.
 
         Raises UnknownAccount; redis.RedisError when the ledger cannot say.
         """
-        status, record, allotment, purchased, route, drop_message = self._store.run(
+        own = self._store.keys.of_account(account_id)
+        status, record, allotment, purchased, route, drop_message = self._cycles.run_in_cycle(
             "admit_call",
             account_id,
             call.call_sid,
             number,
             self._kept_s,
-            keys=self._key(account_id, call),
+            keys=(own.call(call), own.route, own.drop_message),
         )
         return Admission(
             repeated=status == "known",
@@ -98,7 +101,7 @@ class Calls:
         With `debit_unknown` a completed call that the ledger never saw was let through without it
         and is debited now (R12). Raises UnknownAccount, redis.RedisError.
         """
-        reply = self._store.run(
+        reply = self._cycles.run_in_cycle(
             "settle_call",
             account_id,
             call.call_sid,

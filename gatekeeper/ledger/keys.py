@@ -3,7 +3,9 @@
 | key                          | type   | fields or members                     | lifetime        |
 |------------------------------|--------|---------------------------------------|-----------------|
 | `gk:{s}:account:<id>`        | hash   | what decisions look at, see ACCOUNT   | for good        |
-| `gk:{s}:profile:<id>`        | hash   | name, e-mail, zone, route, card, ...  | for good        |
+| `gk:{s}:profile:<id>`        | hash   | name, e-mail, zone, card, cycle       | for good        |
+| `gk:{s}:route:<id>`          | string | an account's own route                | for good        |
+| `gk:{s}:drop:<id>`           | string | an account's own drop message         | for good        |
 | `gk:{s}:accounts`            | set    | ids of the shard's accounts           | for good        |
 | `gk:{s}:numbers:<id>`        | set    | numbers ever assigned to an account   | for good        |
 | `gk:{s}:call:<AC>:<CA>`      | string | a call's record, see records.py       | CALL_KEPT_S     |
@@ -42,6 +44,8 @@ class AccountKeys:
 
     account: str
     profile: str
+    route: str
+    drop_message: str
     log: str
     owed: str
     tries: str
@@ -93,6 +97,8 @@ class Keys:
         return AccountKeys(
             account=f"{prefix}:account:{account_id}",
             profile=f"{prefix}:profile:{account_id}",
+            route=f"{prefix}:route:{account_id}",
+            drop_message=f"{prefix}:drop:{account_id}",
             log=f"{prefix}:log",
             owed=f"{prefix}:owed",
             tries=f"{prefix}:tries",

@@ -6,6 +6,7 @@ from redis import Redis
 
 from gatekeeper.ledger.accounts import Accounts
 from gatekeeper.ledger.calls import Calls
+from gatekeeper.ledger.cycles import Cycles
 from gatekeeper.ledger.keys import CALL_KEPT_S
 from gatekeeper.ledger.log import Log
 from gatekeeper.ledger.numbers import Numbers
@@ -30,7 +31,8 @@ class Ledger:
         self.keys = store.keys
         self.accounts = Accounts(store)
         self.numbers = Numbers(store)
-        self.calls = Calls(store, call_kept_s)
+        self.cycles = Cycles(store)
+        self.calls = Calls(store, self.cycles, call_kept_s)
         self.topoffs = Topoffs(store)
         self.owed = Owed(store)
         self.log = Log(store)

@@ -14,7 +14,14 @@ from gatekeeper.domain.entry import Entry
 from gatekeeper.domain.topoff import Topoff
 from gatekeeper.ledger.keys import account_of
 from gatekeeper.ledger.ledger import Ledger
-from gatekeeper.ledger.records import read_account, read_entry, read_topoff
+from gatekeeper.ledger.records import (
+    ACCOUNT_REPLIES,
+    in_groups,
+    queue_account,
+    read_account,
+    read_entry,
+    read_topoff,
+)
 
 _LOG_PAGE = 1000
 #: Accounts and top-offs are read so many at a time: few round trips, and no long transaction.
@@ -44,14 +51,12 @@ def accounts_with_position(
         pipeline = ledger.client.pipeline(transaction=True)
         pipeline.xrevrange(ledger.keys.log(shard), count=1)
         for account_id in page:
-            own = ledger.keys.of_account(account_id)
-            pipeline.hgetall(own.account)
-            pipeline.hgetall(own.profile)
-        last, *hashes = pipeline.execute()
+            queue_account(pipeline, ledger.keys.of_account(account_id))
+        last, *replies = pipeline.execute()
         up_to = last[0][0] if last else EMPTY_LOG
-        for account_id, hot, profile in zip(page, hashes[::2], hashes[1::2], strict=True):
-            if hot:
-                yield read_account(account_id, hot, profile), up_to
+        for account_id, own in zip(page, in_groups(replies, ACCOUNT_REPLIES), strict=True):
+            if (account := read_account(account_id, own)) is not None:
+                yield account, up_to
 
 
 def topoffs(ledger: Ledger, ids: Iterable[str]) -> Iterator[Topoff]:

@@ -58,10 +58,6 @@ class Owed:
         first = self._store.client.zrange(self._store.keys.owed(shard), 0, 0, withscores=True)
         return int(cast(list[tuple[str, float]], first)[0][1]) if first else None
 
-    def count(self, shard: int) -> int:
-        """How many tasks are owed."""
-        return self._store.client.zcard(self._store.keys.owed(shard))
-
     def tasks(self, shard: int) -> list[tuple[str, int]]:
         """List everything owed with its due time in ms, the earliest first."""
         found = self._store.client.zrange(self._store.keys.owed(shard), 0, -1, withscores=True)

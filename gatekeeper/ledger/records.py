@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from redis.client import Pipeline
+
 from gatekeeper.domain.account import Account, Card, TopoffSettings
 from gatekeeper.domain.call import (
     Bucket,
@@ -15,6 +17,7 @@ from gatekeeper.domain.call import (
     Standing,
     Verdict,
 )
+from gatekeeper.domain.cycle import Interval
 from gatekeeper.domain.entry import Entry, EntryType
 from gatekeeper.domain.incident import FailureReason, Incident, Resolution
 from gatekeeper.domain.notice import (
@@ -26,7 +29,7 @@ from gatekeeper.domain.notice import (
     TopoffSucceeded,
 )
 from gatekeeper.domain.topoff import Topoff, TopoffCause, TopoffState
-from gatekeeper.ledger.keys import account_of
+from gatekeeper.ledger.keys import AccountKeys, account_of
 
 _STATES: Final = {
     "o": CallState.OPEN,
@@ -86,8 +89,22 @@ def read_call(record: str) -> CallRecord:
     )
 
 
-def read_account(account_id: str, hot: Mapping[str, str], profile: Mapping[str, str]) -> Account:
-    """Read an account from its two hashes."""
+def queue_account(pipeline: Pipeline, own: AccountKeys) -> None:
+    """Queue the commands whose ACCOUNT_REPLIES replies `read_account` reads."""
+    pipeline.hgetall(own.account)
+    pipeline.hgetall(own.profile)
+    pipeline.get(own.route)
+    pipeline.get(own.drop_message)
+
+
+ACCOUNT_REPLIES: Final = 4
+
+
+def read_account(account_id: str, replies: Sequence[Any]) -> Account | None:
+    """Read an account from the replies to `queue_account`; None when there is none."""
+    hot, profile, route, drop_message = replies
+    if not hot:
+        return None
     blocked_by = hot.get("blocked_by")
     topoff_state = hot.get("topoff_state")
     return Account(
@@ -102,7 +119,9 @@ def read_account(account_id: str, hot: Mapping[str, str], profile: Mapping[str, 
         allotment_size=int(hot["allotment_size"]),
         cycle_no=int(hot["cycle_no"]),
         cycle_start_ms=int(hot["cycle_start_ms"]),
-        anchor=profile.get("anchor", ""),
+        cycle_end_ms=_int(hot.get("cycle_end_ms")),
+        anchor_ms=int(profile["anchor_ms"]),
+        interval=Interval(profile["interval"]),
         topoff=TopoffSettings(
             enabled=hot["topoff_on"] == "1",
             threshold=int(hot["threshold"]),
@@ -116,8 +135,8 @@ def read_account(account_id: str, hot: Mapping[str, str], profile: Mapping[str, 
         incident_id=hot.get("incident", ""),
         blocked_by=FailureReason(blocked_by) if blocked_by else None,
         retry_at_ms=_int(hot.get("retry_at_ms")),
-        route=profile.get("route", ""),
-        drop_message=profile.get("drop_message", ""),
+        route=route or "",
+        drop_message=drop_message or "",
     )
 
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 import pytest
 
 from gatekeeper.domain.account import TopoffSettings, is_account_id
+from gatekeeper.domain.cycle import Interval, anchor_of
 from gatekeeper.domain.route import DropMessage, Route
 from gatekeeper.ledger.ledger import Ledger
 from tests.cli.conftest import Gatekeeper, open_account
@@ -25,7 +27,11 @@ def test_create_prints_the_id_of_an_account_that_is_there(
     assert list(document) == ["id"]
     found = ledger.accounts.account(document["id"])
     assert (found.name, found.email, found.allotment) == ("Bäcker", "b@example.com", 7)
-    assert (found.anchor, found.timezone) == ("2026-01-31", "Europe/Berlin")
+    assert (found.anchor_ms, found.timezone) == (anchor_of(date(2026, 1, 31)), "Europe/Berlin")
+    cycle = gatekeeper.json("account", "show", document["id"])["cycle"]
+    assert cycle["anchor"].startswith("2026-01-31T00:00:00")
+    assert cycle["interval"] == "monthly"
+    assert cycle["start"] < cycle["end"]
 
 
 @pytest.mark.parametrize(
@@ -53,7 +59,20 @@ def test_create_names_what_is_wrong_and_opens_nothing(
 def test_create_needs_a_name_and_a_date_that_is_one(gatekeeper: Gatekeeper) -> None:
     assert "--name" in gatekeeper.usage_error("account", "create", "--email", "a@example.com")
     words = ("account", "create", "--name", "Able", "--email", "a@example.com")
-    assert "--anchor" in gatekeeper.usage_error(*words, "--anchor", "2026-02-30")
+    for odd in ("2026-02-30", "1969-12-31", "soon"):
+        assert "--anchor" in gatekeeper.usage_error(*words, "--anchor", odd)
+
+
+def test_set_changes_the_cycle(gatekeeper: Gatekeeper, ledger: Ledger, account_id: str) -> None:
+    words = ("account", "set", account_id)
+    gatekeeper.ok(*words, "--allotment", "9", "--anchor", "2026-01-15T09:30:00+02:00")
+    found = ledger.accounts.account(account_id)
+    assert (found.allotment, found.allotment_size) == (9, 9)
+    assert found.anchor_ms == anchor_of(date(2026, 1, 15)) + (7 * 60 + 30) * 60_000
+    gatekeeper.ok(*words, "--allotment", "2", "--interval", "yearly")
+    found = ledger.accounts.account(account_id)
+    assert (found.allotment, found.allotment_size, found.interval) == (9, 2, Interval.YEARLY)
+    assert "--interval" in gatekeeper.usage_error(*words, "--interval", "daily")
 
 
 def test_show_tells_all_that_is_true_now(

@@ -20,6 +20,7 @@ from gatekeeper.domain.call import (
     burning_bucket,
     decide,
 )
+from gatekeeper.domain.cycle import Interval, period_of
 from gatekeeper.domain.incident import FailureReason
 from gatekeeper.domain.topoff import TOPOFF_MOVES, TopoffState, topoff_is_due
 
@@ -34,6 +35,7 @@ class ModelCall:
     verdict: Verdict
     state: CallState = CallState.OPEN
     debited: bool = False
+    cycle_no: int = 1
 
 
 @dataclass
@@ -51,6 +53,12 @@ class Model:
 
     allotment: int
     now_ms: int
+    allotment_size: int = 0
+    anchor_ms: int = 0
+    interval: Interval = Interval.MONTHLY
+    cycle_no: int = 1
+    cycle_start_ms: int = 0
+    cycle_end_ms: int | None = None
     purchased: int = 0
     suspended: bool = False
     settings: TopoffSettings = DEFAULT_TOPOFF
@@ -70,6 +78,44 @@ class Model:
     look_owed_at_ms: int | None = None
     wants_topoff: bool = False
     notices: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.allotment_size = self.allotment
+        self.anchor_ms = self.anchor_ms or self.now_ms
+        period = period_of(self.anchor_ms, self.interval, self.now_ms)
+        self.cycle_start_ms = period.start_ms
+        self.cycle_end_ms = period.end_ms if self.allotment else None
+
+    # Cycles
+
+    def turn(self) -> bool:
+        """Start the period that contains now, if the last one has ended."""
+        if self.cycle_end_ms is None:
+            return False
+        period = period_of(self.anchor_ms, self.interval, self.now_ms)
+        if period.start_ms <= self.cycle_start_ms:
+            return False
+        self.allotment = self.allotment_size
+        self.cycle_no += 1
+        self.cycle_start_ms, self.cycle_end_ms = period.start_ms, period.end_ms
+        self._forget_warnings()
+        return True
+
+    def _turn_if_over(self) -> None:
+        if self.cycle_end_ms is not None and self.now_ms >= self.cycle_end_ms:
+            self.turn()
+
+    def set_cycle(self, allotment: int, anchor_ms: int, interval: Interval) -> None:
+        self._turn_if_over()
+        period = period_of(anchor_ms, interval, self.now_ms)
+        if self.cycle_end_ms is None:
+            self.cycle_start_ms = period.start_ms
+        rise = max(0, allotment - self.allotment_size)
+        self.anchor_ms, self.interval, self.allotment_size = anchor_ms, interval, allotment
+        self.allotment += rise
+        if rise:
+            self._forget_warnings()
+        self.cycle_end_ms = period.end_ms
 
     # What stands
 
@@ -146,19 +192,20 @@ class Model:
         if not self.wants_topoff:
             self._warn_if_low(before)
 
-    def _give_back(self, bucket: Bucket) -> None:
-        if bucket is Bucket.ALLOTMENT:
-            self.allotment += 1
-        else:
+    def _give_back(self, call: ModelCall) -> None:
+        if call.verdict.bucket is Bucket.PURCHASED:
             self.purchased += 1
+        elif call.cycle_no == self.cycle_no:
+            self.allotment += 1
 
     # Calls
 
     def admit(self, sid: str) -> tuple[bool, Verdict]:
         if sid in self.calls:
             return True, self.calls[sid].verdict
+        self._turn_if_over()
         verdict = decide(self.standing)
-        self.calls[sid] = ModelCall(verdict)
+        self.calls[sid] = ModelCall(verdict, cycle_no=self.cycle_no)
         if verdict.decision is Decision.ANSWER:
             self.calls[sid].debited = True
             self._debit()
@@ -171,10 +218,11 @@ class Model:
     def _debit_late(self, sid: str) -> None:
         bucket = burning_bucket(self.allotment)
         verdict = Verdict(Decision.ANSWER, Reason.LEDGER_UNREACHABLE, bucket)
-        self.calls[sid] = ModelCall(verdict, CallState.KEPT, debited=True)
+        self.calls[sid] = ModelCall(verdict, CallState.KEPT, debited=True, cycle_no=self.cycle_no)
         self._debit()
 
     def settle(self, sid: str, end: CallEnd, debit_unknown: bool) -> str:
+        self._turn_if_over()
         completed = end is CallEnd.COMPLETED
         call = self.calls.get(sid)
         if call is None:
@@ -191,7 +239,7 @@ class Model:
             call.state = CallState.KEPT
             return "kept"
         call.state = CallState.RELEASED
-        self._give_back(call.verdict.bucket)
+        self._give_back(call)
         return "released"
 
     def _settle_unknown(self, sid: str, completed: bool, debit_unknown: bool) -> str:
@@ -216,7 +264,7 @@ class Model:
             return "answered"
         if not call.debited or call.state is CallState.RELEASED:
             return "agreed"
-        self._give_back(call.verdict.bucket)
+        self._give_back(call)
         state = CallState.OPEN if call.state is CallState.OPEN else CallState.RELEASED
         self.calls[sid] = ModelCall(OFFLINE[told], state)
         return "released"
@@ -355,4 +403,5 @@ class Model:
                 topoff_id for topoff_id, topoff in self.topoffs.items() if topoff.state.in_flight
             },
             "look_owed_at_ms": self.look_owed_at_ms,
+            "cycle": (self.cycle_no, self.cycle_start_ms, self.cycle_end_ms, self.cycle_end_ms),
         }

@@ -25,6 +25,7 @@ from gatekeeper.domain.account import (
     new_account_id,
 )
 from gatekeeper.domain.call import CallEnd, CallId, CallRecord, Decision
+from gatekeeper.domain.cycle import Interval
 from gatekeeper.domain.incident import INTERNAL_ERROR_COOL_DOWNS_S, FailureReason
 from gatekeeper.domain.notice import KIND_OF_NOTICE
 from gatekeeper.domain.topoff import TopoffState
@@ -271,9 +272,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.model.incident_open and not self.model.topoff_id)
     @rule(failure=st.none() | failures)
-    def retry_and_charge(
-        self, failure: tuple[FailureReason, bool, tuple[int, ...]] | None
-    ) -> None:
+    def retry_and_charge(self, failure: tuple[FailureReason, bool, tuple[int, ...]] | None) -> None:
         self.retry(current=True)
         self._take_over_request()
         self.charge_to_the_end("pm_one", failure)
@@ -282,7 +281,24 @@ class LedgerMachine(RuleBasedStateMachine):
     def look(self) -> None:
         assert self.ledger.topoffs.look_at_threshold(self.id) == self.model.look()
 
-    @rule(hours=st.sampled_from([0.5, 1, 6, 24]))
+    @rule()
+    def turn_by_the_clock(self) -> None:
+        account = self.ledger.accounts.account(self.id)
+        assert self.ledger.cycles.turn(account) == self.model.turn()
+
+    @rule(
+        allotment=st.integers(0, 6),
+        anchor_days=st.integers(-400, 400),
+        interval=st.sampled_from(Interval),
+    )
+    def set_cycle(self, allotment: int, anchor_days: int, interval: Interval) -> None:
+        anchor_ms = NOON_MS + anchor_days * 86_400_000
+        self.ledger.cycles.set_cycle(
+            self.id, allotment=allotment, anchor_ms=anchor_ms, interval=interval
+        )
+        self.model.set_cycle(allotment, anchor_ms, interval)
+
+    @rule(hours=st.sampled_from([0.5, 1, 6, 24, 10 * 24, 31 * 24, 70 * 24]))
     def wait(self, hours: float) -> None:
         self.clock.advance(s=hours * 3600)
         self.model.now_ms = self.clock.now_ms
@@ -367,6 +383,12 @@ class LedgerMachine(RuleBasedStateMachine):
                 task.removeprefix("charge:") for task in owed if task.startswith("charge:")
             },
             "look_owed_at_ms": owed.get(f"look:{self.id}"),
+            "cycle": (
+                account.cycle_no,
+                account.cycle_start_ms,
+                account.cycle_end_ms,
+                owed.get(f"cycle:{self.id}"),
+            ),
         }
 
 

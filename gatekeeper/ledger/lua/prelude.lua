@@ -7,7 +7,8 @@
 --   ARGV[1] account id   ARGV[2] now, ms   ARGV[3] token for new ids   ARGV[4] wake channel
 --   ARGV[5..] the verb's own
 -- New top-offs, incidents and notices are called <account id>-<token>.
--- A reply's first element is always a status word. `unknown_account` means nothing was changed.
+-- A reply's first element is always a status word. `unknown_account` means nothing was changed,
+-- and so does `cycle_over`: the account's period has ended, and start_cycle comes first (R4).
 --
 -- TOPOFF_MOVES is rendered from gatekeeper/domain/topoff.py.
 
@@ -21,7 +22,7 @@ local NEW_ID = ID .. '-' .. TOKEN
 local function read_account()
   local f = redis.call('HMGET', ACCOUNT, 'purchased', 'allotment', 'suspended', 'topoff_on',
     'threshold', 'topoff_amount', 'overdraft_limit', 'topoff', 'topoff_state', 'blocked_by',
-    'retry_at_ms', 'cycle_no', 'custom', 'low_told', 'drop_told')
+    'retry_at_ms', 'cycle_no', 'custom', 'low_told', 'drop_told', 'cycle_end_ms')
   if not f[1] then return nil end
   local account = {
     purchased = tonumber(f[1]), allotment = tonumber(f[2]), suspended = f[3] == '1',
@@ -29,6 +30,7 @@ local function read_account()
     topoff = f[8] or '', topoff_state = f[9] or '', blocked_by = f[10] or '',
     retry_at_ms = tonumber(f[11] or '') or 0, cycle_no = f[12], custom = f[13] == '1',
     low_told = f[14] == '1', drop_told = f[15] == '1',
+    cycle_over = f[16] and tonumber(NOW) >= tonumber(f[16]),
   }
   account.overdraft_limit = tonumber(f[7] or '') or account.topoff_amount
   account.balance = account.allotment + account.purchased
@@ -180,4 +182,17 @@ local function release(account, record)
   apply(account, allotment_delta, purchased_delta)
   append(account, 'call_released', allotment_delta, purchased_delta,
     ARGV[5], ARGV[8], ARGV[6], ARGV[9])
+end
+
+-- What start_cycle's caller needs to find the period that contains now.
+local function cycle_over()
+  local f = redis.call('HMGET', PROFILE, 'anchor_ms', 'interval')
+  return { 'cycle_over', f[1], f[2] }
+end
+
+-- Note when the account's period ends, and owe its turn then, should no call come first.
+local function end_cycle_at(end_ms)
+  redis.call('HSET', ACCOUNT, 'cycle_end_ms', end_ms)
+  redis.call('ZADD', OWED, end_ms, 'cycle:' .. ID) -- every account owes one: no count of tries yet
+  redis.call('HDEL', TRIES, 'cycle:' .. ID)
 end

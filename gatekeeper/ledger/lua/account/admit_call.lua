@@ -1,8 +1,8 @@
 -- Decide a call, once (R1, R3, R5, R6).
--- KEYS[9] call
+-- KEYS[9] call   KEYS[10] route   KEYS[11] drop message
 -- ARGV[5] CallSid   ARGV[6] the account's number   ARGV[7] seconds a call is kept
 -- Replies
---   {'unknown_account'}
+--   {'unknown_account'}, {'cycle_over', anchor, ms, interval}
 --   {'known' | 'decided', record, allotment, purchased, route, drop message}
 --     the buckets as they are now; route and drop message are '' unless the account has its own
 -- Writes the call, the account's buckets, one entry, and what is owed: a top-off, a warning that
@@ -11,8 +11,7 @@
 local function reply(status, record, allotment, purchased, custom)
   local route, message = '', ''
   if custom then
-    local own = redis.call('HMGET', PROFILE, 'route', 'drop_message')
-    route, message = own[1] or '', own[2] or ''
+    route, message = redis.call('GET', KEYS[10]) or '', redis.call('GET', KEYS[11]) or ''
   end
   return { status, record, tonumber(allotment), tonumber(purchased), route, message }
 end
@@ -25,6 +24,7 @@ end
 
 local account = read_account()
 if not account then return { 'unknown_account' } end
+if account.cycle_over then return cycle_over() end
 
 local function answer(code, reason)
   local record = debit(account, KEYS[9], ARGV[7], 'o', code, reason, ARGV[6], ARGV[5])

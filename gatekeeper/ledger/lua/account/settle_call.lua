@@ -4,7 +4,7 @@
 -- ARGV[8] terminal CallStatus   ARGV[9] duration, s, or ''
 -- ARGV[10] '1': a completed call that the ledger never saw was let through and is debited (R12)
 -- Replies
---   {'unknown_account'}
+--   {'unknown_account'}, {'cycle_over', anchor, ms, interval}
 --   {'repeated' | 'kept' | 'released' | 'closed' | 'debited', allotment, purchased}
 -- Writes the call's state; for a release the bucket it came from, unless the allotment has been
 -- reset since; for a late debit what admit_call writes.
@@ -13,6 +13,7 @@ local completed = ARGV[8] == 'completed'
 local known = redis.call('GET', KEYS[9])
 local account = read_account()
 if not account then return { 'unknown_account' } end
+if account.cycle_over then return cycle_over() end
 
 local function reply(status)
   return { status, account.allotment, account.purchased }
