@@ -45,6 +45,7 @@ class CallState(StrEnum):
     KEPT = "kept"  # completed; its credit stays taken
     RELEASED = "released"  # not completed; its credit was given back
     CLOSED = "closed"  # ended, and never had a credit
+    UNDECIDED = "undecided"  # completed, and the ledger knows of no decision
 
 
 class CallEnd(StrEnum):

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from gatekeeper.domain.account import DEFAULT_TOPOFF, Account, Card, NewAccount, TopoffSettings
+from gatekeeper.domain.account import (
+    DEFAULT_TOPOFF,
+    MAX_CREDITS,
+    Account,
+    Card,
+    NewAccount,
+    TopoffSettings,
+)
 from gatekeeper.domain.cycle import period_of
 from gatekeeper.domain.incident import Incident
 from gatekeeper.ledger.errors import CorrectionRefused, UnknownAccount
@@ -128,7 +135,6 @@ class Accounts:
                 f"reference {reference} was used before with another number of credits"
             )
         if status == "too_much":
-            raise CorrectionRefused(
-                f"cannot change {purchased} purchased credits by {credits}: out of bounds"
-            )
+            most = MAX_CREDITS - purchased if done == "added" else max(0, purchased)
+            raise CorrectionRefused(f"only {most} purchased credits can be {done}")
         return bool(status == done)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import cast
+from typing import Final, cast
 
 from gatekeeper.domain.call import CallEnd, CallId, CallRecord, Decision, Verdict
 from gatekeeper.ledger.cycles import Cycles
 from gatekeeper.ledger.keys import CALL_KEPT_S
 from gatekeeper.ledger.records import read_call, read_verdict
 from gatekeeper.ledger.store import Store
+
+_SCAN_COUNT: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,15 @@ class Admission:
         return self.allotment + self.purchased
 
 
+@dataclass(frozen=True, slots=True)
+class FoundCall:
+    """A call with whose it is."""
+
+    account_id: str
+    call: CallId
+    record: CallRecord
+
+
 class Settlement(StrEnum):
     """What a call's end changed."""
 
@@ -49,6 +59,7 @@ class Told(StrEnum):
     """What recording an offline decision changed (see lua/account/admit_offline.lua)."""
 
     RECORDED = "recorded"
+    DEBITED = "debited"
     AGREED = "agreed"
     ANSWERED = "answered"
     RELEASED = "released"
@@ -135,15 +146,16 @@ class Calls:
         """Tell whether this account has a record of the call."""
         return bool(self._store.client.exists(*self._key(account_id, call)))
 
-    def find(self, call_sid: str, account_sids: Iterable[str]) -> CallRecord | None:
-        """Find a call by its CallSid alone, looking in every shard."""
-        for account_sid in account_sids:
-            call = CallId(account_sid, call_sid)
-            for shard in range(self._store.keys.shards):
-                record = self._store.client.get(self._store.keys.call(shard, call))
+    def find(self, call_sid: str) -> list[FoundCall]:
+        """Find a call by its CallSid alone. Walks through every key: for people, not for calls."""
+        keys, client = self._store.keys, self._store.client
+        found = []
+        for shard in range(keys.shards):
+            for key in client.scan_iter(keys.calls_named(shard, call_sid), count=_SCAN_COUNT):
+                record = cast(str | None, client.get(key))
                 if record is not None:
-                    return read_call(cast(str, record))
-        return None
+                    found.append(FoundCall(*keys.read_call(key), read_call(record)))
+        return found
 
     def _key(self, account_id: str, call: CallId) -> tuple[str]:
         return (self._store.keys.of_account(account_id).call(call),)

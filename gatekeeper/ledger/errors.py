@@ -29,6 +29,15 @@ class NumberTaken(LedgerRefusal):
         super().__init__(f"{number} belongs to {owner}; release it there first")
 
 
+class NumberResting(LedgerRefusal):
+    """The phone number was released a moment ago."""
+
+    def __init__(self, number: str, left_s: float) -> None:
+        super().__init__(
+            f"{number} was released a moment ago; another account can have it in {left_s:.0f} s"
+        )
+
+
 class PaymentMismatch(LedgerRefusal):
     """A payment does not fit the top-off it claims to be for. Someone must look."""
 

@@ -8,15 +8,16 @@
 | `gk:{s}:drop:<id>`           | string | an account's own drop message         | for good        |
 | `gk:{s}:accounts`            | set    | ids of the shard's accounts           | for good        |
 | `gk:{s}:numbers:<id>`        | set    | numbers ever assigned to an account   | for good        |
-| `gk:{s}:call:<AC>:<CA>`      | string | a call's record, see records.py       | CALL_KEPT_S     |
+| `gk:{s}:call:<id>:<AC>:<CA>` | string | a call's record, see records.py       | CALL_KEPT_S     |
 | `gk:{s}:topoff:<id>`         | hash   | one top-off                           | 400 days more   |
-| `gk:{s}:payment:<ref>`       | string | credits added or removed for it       | 400 days        |
+| `gk:{s}:payment:<id>:<ref>`  | string | credits added or removed for it       | 400 days        |
 | `gk:{s}:incident:<account>`  | hash   | the account's newest incident         | for good        |
 | `gk:{s}:notice:<id>`         | hash   | one e-mail's frozen content           | 90 days         |
 | `gk:{s}:log`                 | stream | entries                               | until trimmed   |
 | `gk:{s}:owed`                | zset   | task → due, in ms                     | until done      |
 | `gk:{s}:tries`               | hash   | task → times enqueued, first due, ms  | until done      |
 | `gk:number:<E.164>`          | hash   | account, route, previous, changed     | for good        |
+| `gk:outages`                 | zset   | from-to, ms → to                      | 48 h            |
 | `gk:shards`                  | string | the deployment's number of shards     | for good        |
 
 `{s}` is the shard as a hash tag: every key of an account lies in one slot of a Redis Cluster, so
@@ -51,10 +52,15 @@ class AccountKeys:
     tries: str
     incident: str
     prefix: str
+    id: str
 
     def call(self, call: CallId) -> str:
-        """Name the record of a call; the constant AC and CA are left out to save memory."""
-        return f"{self.prefix}:call:{call.account_sid[2:]}:{call.call_sid[2:]}"
+        """Name the record of this account's call; constant prefixes are left out to save memory.
+
+        The account is part of it: a number may change hands, and another account's record must
+        never be taken for its own.
+        """
+        return f"{self.prefix}:call:{self.id[5:]}:{call.account_sid[2:]}:{call.call_sid[2:]}"
 
     def topoff(self, topoff_id: str) -> str:
         """Name one top-off."""
@@ -65,13 +71,13 @@ class AccountKeys:
         return f"{self.prefix}:notice:{notice_id}"
 
     def payment(self, reference: str) -> str:
-        """Name the idempotency record of a payment or correction."""
-        return f"{self.prefix}:payment:{reference}"
+        """Name the idempotency record of this account's payment or correction."""
+        return f"{self.prefix}:payment:{self.id[5:]}:{reference}"
 
     @property
     def numbers(self) -> str:
         """The account's numbers."""
-        return f"{self.prefix}:numbers:{self.account.rsplit(':', 1)[1]}"
+        return f"{self.prefix}:numbers:{self.id}"
 
     @property
     def wake(self) -> str:
@@ -104,11 +110,18 @@ class Keys:
             tries=f"{prefix}:tries",
             incident=f"{prefix}:incident:{account_id}",
             prefix=prefix,
+            id=account_id,
         )
 
-    def call(self, shard: int, call: CallId) -> str:
-        """Name the record of a call whose account is not known."""
-        return f"gk:{{{shard}}}:call:{call.account_sid[2:]}:{call.call_sid[2:]}"
+    def calls_named(self, shard: int, call_sid: str) -> str:
+        """Match the records of a CallSid whose account is not known."""
+        return f"gk:{{{shard}}}:call:*:{call_sid[2:]}"
+
+    @staticmethod
+    def read_call(key: str) -> tuple[str, CallId]:
+        """Read the account id and the call from the name of its record."""
+        account, account_sid, call_sid = key.rsplit(":", 3)[1:]
+        return f"acct_{account}", CallId(f"AC{account_sid}", f"CA{call_sid}")
 
     def accounts(self, shard: int) -> str:
         """Name the set of a shard's accounts."""
@@ -133,6 +146,10 @@ class Keys:
     def number(self, number: str) -> str:
         """Name the route of a phone number."""
         return f"gk:number:{number}"
+
+    def outages(self) -> str:
+        """Name the notes of when the ledger could not be asked."""
+        return "gk:outages"
 
     def shard_count(self) -> str:
         """Name the note of how many shards this deployment was started with."""

@@ -10,6 +10,7 @@ from gatekeeper.ledger.cycles import Cycles
 from gatekeeper.ledger.keys import CALL_KEPT_S
 from gatekeeper.ledger.log import Log
 from gatekeeper.ledger.numbers import Numbers
+from gatekeeper.ledger.outages import Outages
 from gatekeeper.ledger.owed import Owed
 from gatekeeper.ledger.store import Clock, Store, wall_clock_ms
 from gatekeeper.ledger.topoffs import Topoffs
@@ -36,6 +37,7 @@ class Ledger:
         self.topoffs = Topoffs(store)
         self.owed = Owed(store)
         self.log = Log(store)
+        self.outages = Outages(client, store.keys)
 
     def probe(self) -> None:
         """Write one key. Raises redis.RedisError when the ledger does not take writes."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
-from gatekeeper.ledger.errors import LedgerRefusal, NumberTaken, UnknownAccount
+from gatekeeper.ledger.errors import LedgerRefusal, NumberResting, NumberTaken, UnknownAccount
 from gatekeeper.ledger.store import Store
+
+#: A released number rests so long before another account can have it. By then every web process
+#: has forgotten whose it was, so no call is ever taken for both accounts.
+HANDOVER_S: Final = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Numbers:
 
         The index by account is written first: a number is never assigned without standing in it,
         and one that stands in it without being assigned is passed over. Raises UnknownAccount
-        (accounts are never deleted, so looking first is safe), NumberTaken.
+        (accounts are never deleted, so looking first is safe), NumberTaken, NumberResting.
         """
         own = self._store.keys.of_account(account_id)
         if not self._store.client.exists(own.account):
@@ -55,8 +59,10 @@ class Numbers:
         status, owner = self._store.scripts.run(
             "assign_number",
             [self._store.keys.number(number)],
-            [account_id, self._store.clock(), route],
+            [account_id, self._store.clock(), route, HANDOVER_S * 1000],
         )
+        if status == "resting":
+            raise NumberResting(number, int(owner) / 1000)
         if status == "taken":
             raise NumberTaken(number, owner)
         return bool(status == "assigned")

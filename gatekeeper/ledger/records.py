@@ -36,6 +36,7 @@ _STATES: Final = {
     "k": CallState.KEPT,
     "r": CallState.RELEASED,
     "c": CallState.CLOSED,
+    "e": CallState.UNDECIDED,
 }
 _DECISIONS: Final = {"A": Decision.ANSWER, "D": Decision.DROP}
 REASON_CODES: Final = {

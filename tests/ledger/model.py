@@ -201,13 +201,17 @@ class Model:
     # Calls
 
     def admit(self, sid: str) -> tuple[bool, Verdict]:
-        if sid in self.calls:
+        ended_first = sid in self.calls and self.calls[sid].state is CallState.UNDECIDED
+        if sid in self.calls and not ended_first:
             return True, self.calls[sid].verdict
         self._turn_if_over()
         verdict = decide(self.standing)
-        self.calls[sid] = ModelCall(verdict, cycle_no=self.cycle_no)
-        if verdict.decision is Decision.ANSWER:
-            self.calls[sid].debited = True
+        call = self.calls[sid] = ModelCall(verdict, cycle_no=self.cycle_no)
+        answered = verdict.decision is Decision.ANSWER
+        if ended_first:
+            call.state = CallState.KEPT if answered else CallState.CLOSED
+        if answered:
+            call.debited = True
             self._debit()
         elif verdict.reason is not Reason.ACCOUNT_SUSPENDED and not self.drop_told:
             self.drop_told = True
@@ -246,8 +250,8 @@ class Model:
         if completed and debit_unknown:
             self._debit_late(sid)
             return "debited"
-        told = Decision.ANSWER if debit_unknown else Decision.DROP
-        self.calls[sid] = ModelCall(OFFLINE[told], CallState.CLOSED)
+        state = CallState.UNDECIDED if completed else CallState.CLOSED
+        self.calls[sid] = ModelCall(OFFLINE[Decision.DROP], state)
         return "closed"
 
     def admit_offline(self, sid: str, told: Decision) -> str:
@@ -258,16 +262,22 @@ class Model:
         if call.verdict.decision is told:
             return "agreed"
         if told is Decision.ANSWER:
-            if call.state is not CallState.OPEN:
-                return "agreed"
-            self.calls[sid] = ModelCall(OFFLINE[told])
-            return "answered"
+            return self._answered_after_all(sid, call)
         if not call.debited or call.state is CallState.RELEASED:
             return "agreed"
         self._give_back(call)
         state = CallState.OPEN if call.state is CallState.OPEN else CallState.RELEASED
         self.calls[sid] = ModelCall(OFFLINE[told], state)
         return "released"
+
+    def _answered_after_all(self, sid: str, call: ModelCall) -> str:
+        if call.state is CallState.UNDECIDED:
+            self._debit_late(sid)
+            return "debited"
+        if call.state is not CallState.OPEN:
+            return "agreed"
+        self.calls[sid] = ModelCall(OFFLINE[Decision.ANSWER])
+        return "answered"
 
     # Settings
 

@@ -14,6 +14,7 @@ from gatekeeper.domain.incident import FailureReason
 from gatekeeper.ledger.client import connect
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.ledger.topoffs import Payment
+from gatekeeper.sandbox.stack import free_port
 from gatekeeper.sandbox.valkey import EmbeddedValkey
 from tests.conftest import wait_until
 
@@ -24,7 +25,9 @@ NUMBER = "+15550001111"
 @pytest.fixture
 def cluster_ledger(tmp_path: Path) -> Iterator[Ledger]:
     """A server in cluster mode that owns every slot and refuses cross-slot scripts."""
-    with EmbeddedValkey(tmp_path, extra_args=["--cluster-enabled", "yes"]) as server:
+    # By default its second port lies 10,000 above the first, which may not be a port any more.
+    arguments = ["--cluster-enabled", "yes", "--cluster-port", str(free_port())]
+    with EmbeddedValkey(tmp_path, extra_args=arguments) as server:
         client = connect(server.url, timeout_s=10, max_connections=2)
         client.cluster("ADDSLOTSRANGE", "0", "16383")
         wait_until(lambda: client.cluster("INFO")["cluster_state"] == "ok")

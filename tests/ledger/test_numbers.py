@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from gatekeeper.domain.account import NewAccount, new_account_id
-from gatekeeper.ledger.errors import LedgerRefusal, NumberTaken, UnknownAccount
+from gatekeeper.ledger.errors import LedgerRefusal, NumberResting, NumberTaken, UnknownAccount
 from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.ledger.numbers import HANDOVER_S
 from tests.conftest import MovableClock
 
 NUMBER = "+15550001111"
@@ -41,6 +42,20 @@ def test_a_number_that_changes_hands_remembers_whose_it_was(
     record = ledger.numbers.find(NUMBER)
     assert record is not None
     assert (record.account_id, record.previous, record.changed_at_ms) == (baker, able, clock())
+
+
+def test_a_released_number_rests_before_another_account_gets_it(
+    ledger: Ledger, clock: MovableClock
+) -> None:
+    able, baker = _open(ledger), _open(ledger)
+    ledger.numbers.assign_number(NUMBER, able)
+    ledger.numbers.release_number(NUMBER, able)
+    with pytest.raises(NumberResting, match="15 s"):
+        ledger.numbers.assign_number(NUMBER, baker)
+    assert ledger.numbers.assign_number(NUMBER, able)
+    ledger.numbers.release_number(NUMBER, able)
+    clock.advance(s=HANDOVER_S)
+    assert ledger.numbers.assign_number(NUMBER, baker)
 
 
 def test_a_number_is_not_given_to_an_account_that_is_not_there(ledger: Ledger) -> None:

@@ -203,6 +203,31 @@ def test_r12_what_twilio_was_told_counts(desk: Desk) -> None:
     assert desk.account.balance == 0
 
 
+def test_r2_an_end_without_a_decision_costs_nothing_until_one_turns_up(desk: Desk) -> None:
+    desk.open(allotment=3)
+    journaled, late = new_call(), new_call()
+    assert desk.end(journaled, CallEnd.COMPLETED, debit_unknown=False) is Settlement.CLOSED
+    assert desk.end(late, CallEnd.COMPLETED, debit_unknown=False) is Settlement.CLOSED
+    assert desk.account.balance == 3
+    told = desk.ledger.calls.admit_offline(desk.id, journaled, NUMBER, Decision.ANSWER)
+    assert told is Told.DEBITED
+    assert desk.call(late).verdict.decision is Decision.ANSWER
+    assert desk.end(late, CallEnd.BUSY) is Settlement.REPEATED
+    assert desk.account.balance == 1
+
+
+def test_a_call_is_known_to_its_own_account_alone(desk: Desk) -> None:
+    desk.open(allotment=3)
+    other = Desk(desk.ledger).open(allotment=3)  # in one shard they are neighbours
+    call = new_call()
+    desk.call(call)
+    assert not desk.ledger.calls.knows(other.id, call)
+    assert other.end(call, CallEnd.BUSY) is Settlement.CLOSED
+    assert (desk.account.balance, other.account.balance) == (2, 3)
+    assert desk.end(call, CallEnd.BUSY) is Settlement.RELEASED
+    assert desk.account.balance == 3
+
+
 # R3: two buckets
 
 
@@ -520,6 +545,14 @@ def test_r11_a_low_balance_is_told_once_a_crossing(desk: Desk) -> None:
 # R15: the log
 
 
+def test_r15_a_reference_is_the_accounts_own(desk: Desk) -> None:
+    desk.open()
+    other = Desk(desk.ledger).open()
+    for one in (desk, other):
+        assert one.ledger.accounts.add_credits(one.id, 5, reference="welcome", cause="welcome")
+        assert one.account.balance == 5
+
+
 def test_r15_corrections_are_entries_and_count_once(desk: Desk) -> None:
     desk.open()
     accounts = desk.ledger.accounts
@@ -539,8 +572,9 @@ def test_the_explanation_is_what_the_decision_saw(desk: Desk) -> None:
     desk.open(allotment=5, purchased=2).card().topoff(threshold=7, amount=30)
     standing, call = desk.account.standing, new_call()
     desk.call(call)
-    record = desk.ledger.calls.find(call.call_sid, [ACCOUNT_SID])
-    assert record is not None
+    (found,) = desk.ledger.calls.find(call.call_sid)
+    assert (found.account_id, found.call) == (desk.id, call)
+    record = found.record
     assert record.standing == standing
     assert record.verdict.reason is Reason.ALLOTMENT
     assert record.topoff_requested

@@ -46,7 +46,7 @@ def test_without_an_append_only_file_a_restart_loses_calls(client: Redis) -> Non
 
 
 def test_a_replica_takes_no_writes(client: Redis) -> None:
-    client.replicaof("127.0.0.1", "1")  # type: ignore[no-untyped-call]  # it has no types
+    client.replicaof("127.0.0.1", "1")
     assert problems(client) == ["the server is a replica and takes no writes"]
 
 

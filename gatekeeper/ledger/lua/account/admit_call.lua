@@ -1,4 +1,5 @@
--- Decide a call, once (R1, R3, R5, R6).
+-- Decide a call, once (R1, R3, R5, R6). One whose end overtook its beginning is decided all the
+-- same, and settled with it.
 -- KEYS[9] call   KEYS[10] route   KEYS[11] drop message
 -- ARGV[5] CallSid   ARGV[6] the account's number   ARGV[7] seconds a call is kept
 -- Replies
@@ -17,7 +18,8 @@ local function reply(status, record, allotment, purchased, custom)
 end
 
 local known = redis.call('GET', KEYS[9])
-if known then
+local ended_first = known and string.sub(known, 1, 1) == 'e'
+if known and not ended_first then
   local f = redis.call('HMGET', ACCOUNT, 'allotment', 'purchased', 'custom')
   return reply('known', known, f[1], f[2], f[3] == '1')
 end
@@ -27,12 +29,12 @@ if not account then return { 'unknown_account' } end
 if account.cycle_over then return cycle_over() end
 
 local function answer(code, reason)
-  local record = debit(account, KEYS[9], ARGV[7], 'o', code, reason, ARGV[6], ARGV[5])
+  local record = debit(account, KEYS[9], ARGV[7], ended_first and 'k' or 'o', code, reason, ARGV[6], ARGV[5])
   return reply('decided', record, account.allotment, account.purchased, account.custom)
 end
 
 local function drop(code, reason)
-  local record = 'oD' .. code .. 'n0 ' .. explain(account, false)
+  local record = (ended_first and 'c' or 'o') .. 'D' .. code .. 'n0 ' .. explain(account, false)
   redis.call('SET', KEYS[9], record, 'EX', ARGV[7])
   append(account, 'call_dropped', 0, 0, ARGV[5], reason, ARGV[6], record)
   if code ~= 'su' and not account.drop_told then

@@ -8,6 +8,7 @@
 --   {'recorded'}   the call was not known; it is debited when it completes, if it was answered
 --   {'agreed'}     the ledger knows the call and nothing needs to change
 --   {'answered'}   the ledger had dropped it; it is debited when it completes
+--   {'debited'}    it has completed already, and was answered: debited now
 --   {'released'}   the ledger had debited it, but it was dropped: the credit went back
 -- Writes the call; for a release also the bucket and an entry.
 
@@ -26,6 +27,10 @@ if decision == told then return { 'agreed' } end
 local rest = 'lun0' .. string.sub(known, 7)
 
 if told == 'A' then
+  if state == 'e' then
+    debit(account, KEYS[9], ARGV[7], 'k', 'lu', 'ledger_unreachable', ARGV[6], ARGV[5])
+    return { 'debited' }
+  end
   if state ~= 'o' then return { 'agreed' } end
   redis.call('SET', KEYS[9], 'oA' .. rest, 'KEEPTTL')
   return { 'answered' }

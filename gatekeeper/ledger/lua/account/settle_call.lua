@@ -1,4 +1,5 @@
--- Settle a call at its end (R2). The first end that arrives wins.
+-- Settle a call at its end (R2). The first end that arrives wins. An end of a call that the ledger
+-- has no decision of is noted, and costs nothing unless the call was let through without it (R12).
 -- KEYS[9] call
 -- ARGV[5] CallSid   ARGV[6] the account's number   ARGV[7] seconds a call is kept
 -- ARGV[8] terminal CallStatus   ARGV[9] duration, s, or ''
@@ -31,8 +32,9 @@ end
 
 if not known then
   if completed and ARGV[10] == '1' then return debit_late() end
-  local decision = ARGV[10] == '1' and 'A' or 'D'
-  redis.call('SET', KEYS[9], 'c' .. decision .. 'lun0 ' .. explain(account, false), 'EX', ARGV[7])
+  -- Completed, but as far as is known not by us. Should a decision turn up, it is debited then.
+  local state = completed and 'e' or 'c'
+  redis.call('SET', KEYS[9], state .. 'Dlun0 ' .. explain(account, false), 'EX', ARGV[7])
   settled(0, 0, 'call_settled')
   return reply('closed')
 end
