@@ -1,8 +1,9 @@
 """A stand-in for Stripe that the unmodified stripe library talks to over HTTP.
 
 It knows customers, payment methods (Stripe's test cards), SetupIntents, PaymentIntents, charges,
-events and webhooks, keeps idempotency keys the way Stripe does, and can be told over HTTP to fail
-in every way that a network and a payment provider can. See `control` for that interface, and
+refunds, disputes, subscriptions with their invoices and clocks, events and webhooks, keeps
+idempotency keys the way Stripe does, and can be told over HTTP to fail in every way that a network
+and a payment provider can. See `control` for that interface, and
 `client` for a Python client of it.
 """
 

@@ -17,10 +17,18 @@ from gatekeeper.sandbox.stripe.resources import (
     balance,
     charges,
     customers,
+    disputes,
     events,
+    invoice_payments,
+    invoices,
     payment_intents,
     payment_methods,
+    prices,
+    products,
+    refunds,
     setup_intents,
+    subscriptions,
+    test_clocks,
 )
 from gatekeeper.sandbox.stripe.routing import Route, match
 from gatekeeper.sandbox.stripe.state import API_VERSION, Call, State, new_id
@@ -33,10 +41,18 @@ ROUTES: Final = (
     *balance.ROUTES,
     *charges.ROUTES,
     *customers.ROUTES,
+    *disputes.ROUTES,
     *events.ROUTES,
+    *invoice_payments.ROUTES,
+    *invoices.ROUTES,
     *payment_intents.ROUTES,
     *payment_methods.ROUTES,
+    *prices.ROUTES,
+    *products.ROUTES,
+    *refunds.ROUTES,
     *setup_intents.ROUTES,
+    *subscriptions.ROUTES,
+    *test_clocks.ROUTES,
 )
 
 # How long an answer waits for its events to be acknowledged, when they are to come first.

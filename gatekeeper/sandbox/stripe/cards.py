@@ -3,7 +3,7 @@
 Source of numbers, names and behaviour: https://docs.stripe.com/testing. A test card can be given
 as a number, as a token (`tok_visa`) or as a payment method (`pm_card_visa`); the names of the
 two are the same but for the prefix. The cards that open disputes or make refunds fail are left
-out for now.
+out: the control interface does both at a moment of one's choice.
 """
 
 from dataclasses import dataclass, field
@@ -22,12 +22,14 @@ class Behavior:
     that went through a SetupIntent; `unless_off_session` is a card already set up elsewhere.
     `processing`: the payment stays in that status until it is settled by hand.
     `attachable`: Stripe's decline cards can't be attached to a customer, with one exception.
+    `pending_refunds`: its refunds stay pending until they are settled by hand.
     """
 
     decline: Decline | None = None
     authentication: Authentication = "never"
     processing: bool = False
     attachable: bool = True
+    pending_refunds: bool = False
 
 
 SUCCEEDS: Final = Behavior()
@@ -83,6 +85,9 @@ _SUCCEEDING: Final = (
     SandboxCard("4000008260000000", "visa", ("gb",), country="GB"),
     SandboxCard("4000002760000016", "visa", ("de",), country="DE"),
     SandboxCard("4000002500000003", "visa", ("fr",), country="FR"),
+    SandboxCard(
+        "4000000000007726", "visa", ("pendingRefund",), behavior=Behavior(pending_refunds=True)
+    ),
 )
 
 _DECLINING: Final = (

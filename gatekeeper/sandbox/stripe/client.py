@@ -65,6 +65,47 @@ class SandboxControl:
         """Let the 3D Secure challenge of a SetupIntent `succeed` or `decline`."""
         self._call("POST", f"setup_intents/{quote(setup_intent)}/settle", {"outcome": outcome})
 
+    def settle_refund(
+        self, refund: str, outcome: str, *, failure_reason: str = "expired_or_canceled_card"
+    ) -> None:
+        """Let a pending refund `succeed`, or let a refund `fail`, also one that has succeeded."""
+        body = {"outcome": outcome, "failure_reason": failure_reason}
+        self._call("POST", f"refunds/{quote(refund)}/settle", body)
+
+    def open_dispute(
+        self,
+        charge: str,
+        amount_minor: int | None = None,
+        *,
+        reason: str = "fraudulent",
+        inquiry: bool = False,
+    ) -> str:
+        """Dispute a charge, or what is left of it after refunds, and return the dispute's id.
+
+        An `inquiry` only asks; nothing is withdrawn.
+        """
+        body = {"amount_minor": amount_minor, "reason": reason, "inquiry": inquiry}
+        dispute: str = self._call("POST", f"charges/{quote(charge)}/dispute", body)["id"]
+        return dispute
+
+    def close_dispute(self, dispute: str, outcome: str) -> None:
+        """Let a dispute be `won` or `lost`; an inquiry can only be `warning_closed`."""
+        self._call("POST", f"disputes/{quote(dispute)}/close", {"outcome": outcome})
+
+    def advance_clock(self, to_s: int, *, customer: str | None = None) -> None:
+        """Move the time of subscriptions forward to a Unix time; all that falls due happens.
+
+        With a `customer` only theirs: the test clock that they are on, or one made for them.
+        Without, the time of all who are on no test clock. An invoice is paid an hour after its
+        period began.
+        """
+        self._call("POST", "clock", {"to_s": to_s, "customer": customer})
+
+    def exhaust_retries(self, subscription: str, outcome: str) -> None:
+        """Let a subscription that is past due become `unpaid` or `canceled`."""
+        path = f"subscriptions/{quote(subscription)}/exhaust_retries"
+        self._call("POST", path, {"outcome": outcome})
+
     def add_fault(self, kind: str, **settings: Any) -> str:
         """Queue a fault and return its id; see `faults` for kinds and settings."""
         fault: str = self._call("POST", "faults", {"kind": kind, **settings})["id"]

@@ -16,6 +16,7 @@ from pydantic import (
 from gatekeeper.sandbox.stripe.cards import Behavior
 from gatekeeper.sandbox.stripe.declines import AdviceCode, Decline, decline
 from gatekeeper.sandbox.stripe.faults import KINDS
+from gatekeeper.sandbox.stripe.resources.disputes import Outcome
 
 _WaitS = Annotated[float, Field(ge=0, le=60)]
 
@@ -78,6 +79,40 @@ class CustomerBody(_Body):
     email: str | None = None
     name: str | None = None
     metadata: dict[str, str] | None = None
+
+
+class DisputeBody(_Body):
+    """A dispute to open, by default over all of a charge that hasn't been refunded."""
+
+    amount_minor: PositiveInt | None = None
+    reason: str = "fraudulent"
+    inquiry: bool = False
+
+
+class CloseDisputeBody(_Body):
+    """How a dispute ends."""
+
+    outcome: Outcome
+
+
+class SettleRefundBody(_Body):
+    """How a refund ends; why it fails is of no interest when it succeeds."""
+
+    outcome: Literal["succeed", "fail"]
+    failure_reason: str = "expired_or_canceled_card"
+
+
+class AdvanceBody(_Body):
+    """When it is to be: for one customer, or for all without a test clock."""
+
+    to_s: NonNegativeInt
+    customer: str | None = None
+
+
+class ExhaustRetriesBody(_Body):
+    """What becomes of a subscription whose payment isn't tried any more."""
+
+    outcome: Literal["unpaid", "canceled"]
 
 
 class FaultBody(_Body):

@@ -43,19 +43,19 @@ def check_amount(amount_minor: int, currency: str) -> None:
     minimum = _MINIMUM_MINOR.get(currency, 1)
     if amount_minor < minimum:
         raise invalid_request(
-            f"Amount must be at least {_price(minimum, currency)} {currency}",
+            f"Amount must be at least {price_text(minimum, currency)} {currency}",
             code="amount_too_small",
             param="amount",
         )
     if amount_minor > _MAXIMUM_MINOR:
         raise invalid_request(
-            f"Amount must be no more than {_price(_MAXIMUM_MINOR, currency)}",
+            f"Amount must be no more than {price_text(_MAXIMUM_MINOR, currency)}",
             code="amount_too_large",
             param="amount",
         )
 
 
-def _price(amount_minor: int, currency: str) -> str:
+def price_text(amount_minor: int, currency: str) -> str:
     """Write an amount the way Stripe's error messages do, as in `$0.50`."""
     symbol = _SYMBOLS.get(currency, "")
     if currency in _ZERO_DECIMAL:

@@ -166,6 +166,11 @@ def boolean_or(*values: str) -> Reader:
     return lambda raw, name: words(raw, name) != "false"
 
 
+def optional(reader: Reader) -> Reader:
+    """Read what another reader does; the empty string unsets and becomes `None`."""
+    return lambda raw, name: None if raw == "" else reader(raw, name)
+
+
 def list_of(reader: Reader) -> Reader:
     """Read an array."""
 

@@ -25,6 +25,20 @@ _REFERENCES: Final[dict[str, dict[str, str]]] = {
     },
     "setup_intent": {"customer": "customer", "payment_method": "payment_method"},
     "charge": {"customer": "customer", "payment_intent": "payment_intent"},
+    "refund": {"charge": "charge", "payment_intent": "payment_intent"},
+    "dispute": {"charge": "charge", "payment_intent": "payment_intent"},
+    "price": {"product": "product"},
+    "subscription": {
+        "customer": "customer",
+        "default_payment_method": "payment_method",
+        "latest_invoice": "invoice",
+    },
+    "invoice": {
+        "customer": "customer",
+        "default_payment_method": "payment_method",
+        "parent.subscription_details.subscription": "subscription",
+    },
+    "invoice_payment": {"invoice": "invoice", "payment.payment_intent": "payment_intent"},
 }
 
 
@@ -50,6 +64,12 @@ def page(call: Call, kind: str, url: str, *, keep: Callable[[Json], bool] = lamb
         window = list(islice(rest, limit + 1))
         data, has_more = window[:limit], len(window) > limit
     return {"object": "list", "data": data, "has_more": has_more, "url": url}
+
+
+def having(call: Call, *names: str) -> Callable[[Json], bool]:
+    """Keep the objects whose fields are what those parameters say that were given."""
+    wanted = {name: call.params[name] for name in names if name in call.params}
+    return lambda body: all(body[name] == value for name, value in wanted.items())
 
 
 def _in_time(call: Call, body: Json) -> bool:

@@ -25,6 +25,14 @@ _NOUNS: Final = {
     "payment_intent": "payment_intent",
     "setup_intent": "setupintent",
     "charge": "charge",
+    "refund": "refund",
+    "dispute": "dispute",
+    "product": "product",
+    "price": "price",
+    "subscription": "subscription",
+    "invoice": "invoice",
+    "invoice_payment": "invoice payment",
+    "test_helpers.test_clock": "test clock",
     "event": "event",
 }
 
@@ -54,12 +62,31 @@ class CardOnFile:
 
 
 @dataclass(slots=True)
+class SubscriptionNotes:
+    """What is known about a subscription and never sent.
+
+    `pending_lines` wait for its next invoice. `resumes_on_attempt`: while it is paused with an
+    invoice to pay, a payment that fails ends the pause too.
+    """
+
+    pending_lines: list[Json] = field(default_factory=list)
+    trial_end_announced: bool = False
+    resumes_on_attempt: bool = False
+
+
+@dataclass(slots=True)
 class State:
-    """All objects by kind and id, oldest first. Hold `lock` while touching any of them."""
+    """All objects by kind and id, oldest first. Hold `lock` while touching any of them.
+
+    `clock_s` is the time for the subscriptions of customers without a test clock, once it has been
+    moved; until then that is the real time.
+    """
 
     lock: RLock = field(default_factory=RLock)
     objects: dict[str, dict[str, Json]] = field(default_factory=lambda: {k: {} for k in _NOUNS})
     cards: dict[str, CardOnFile] = field(default_factory=dict)
+    notes: dict[str, SubscriptionNotes] = field(default_factory=dict)
+    clock_s: int | None = None
 
     def clear(self) -> None:
         """Forget everything."""
@@ -67,6 +94,8 @@ class State:
             for objects in self.objects.values():
                 objects.clear()
             self.cards.clear()
+            self.notes.clear()
+            self.clock_s = None
 
     def add(self, body: Json) -> Json:
         """Keep a new object under its kind and id, and return it."""
@@ -97,7 +126,8 @@ class State:
 class Call:
     """One execution of a request: what was asked, and the events it caused.
 
-    `args` are the ids in the path, `params` the parameters as their readers left them.
+    `args` are the ids in the path, `params` the parameters as their readers left them. `clock_s` is
+    when it happens, if a clock that was moved says so.
     """
 
     state: State
@@ -106,6 +136,11 @@ class Call:
     request_id: str | None = None
     idempotency_key: str | None = None
     events: list[Json] = field(default_factory=list)
+    clock_s: int | None = None
+
+    def now_s(self) -> int:
+        """Return when this happens, in Unix seconds."""
+        return now_s() if self.clock_s is None else self.clock_s
 
     def emit(self, type_: str, body: Json, *, previous: Json | None = None) -> None:
         """Record an event with a snapshot of an object, and what changed in it."""
@@ -116,7 +151,7 @@ class Call:
             "id": new_id("evt"),
             "object": "event",
             "api_version": API_VERSION,
-            "created": now_s(),
+            "created": self.now_s(),
             "data": data,
             "livemode": False,
             "pending_webhooks": 0,
@@ -127,6 +162,10 @@ class Call:
 
     def emit_update(self, type_: str, before: Json, after: Json) -> None:
         """Record an event about a change, unless nothing changed."""
-        previous = {name: value for name, value in before.items() if after.get(name) != value}
+        previous = {
+            name: before.get(name)
+            for name in {**before, **after}
+            if before.get(name) != after.get(name)
+        }
         if previous:
             self.emit(type_, after, previous=previous)

@@ -9,6 +9,7 @@ import stripe
 from gatekeeper.sandbox.stripe import SandboxControl, SandboxStripe
 from tests.sandbox.stripe.endpoint import Endpoint
 from tests.sandbox.stripe.shop import SECRET, connect
+from tests.sandbox.stripe.subscribing import MID_FEBRUARY, Subscriber
 
 
 class Buyer(NamedTuple):
@@ -53,3 +54,23 @@ def endpoint(control: SandboxControl) -> Iterator[Endpoint]:
     with Endpoint() as endpoint:
         control.configure_webhooks(url=endpoint.url, retry_base_s=0.01)
         yield endpoint
+
+
+@pytest.fixture
+def ada(client: stripe.StripeClient, control: SandboxControl) -> Subscriber:
+    """A customer for whom it is nine o'clock on the last day of January."""
+    return Subscriber(client, control, since="2027-01-31T09:00")
+
+
+@pytest.fixture
+def cardless(client: stripe.StripeClient, control: SandboxControl) -> Subscriber:
+    return Subscriber(client, control, since="2027-01-31T09:00", card=None)
+
+
+@pytest.fixture
+def subscription(ada: Subscriber) -> stripe.Subscription:
+    """A subscription in the middle of its first period, from 31 January to 28 February."""
+    made = ada.subscribe()
+    ada.wait_until(MID_FEBRUARY)
+    ada.told()
+    return made

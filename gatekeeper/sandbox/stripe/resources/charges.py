@@ -7,9 +7,9 @@ from typing import Final
 from gatekeeper.sandbox.stripe import params
 from gatekeeper.sandbox.stripe.declines import Decline
 from gatekeeper.sandbox.stripe.errors import Json
-from gatekeeper.sandbox.stripe.rendering import page
+from gatekeeper.sandbox.stripe.rendering import having, page
 from gatekeeper.sandbox.stripe.routing import Route
-from gatekeeper.sandbox.stripe.state import Call, new_id, now_s
+from gatekeeper.sandbox.stripe.state import Call, new_id
 
 
 def new_charge(call: Call, intent: Json, payment_method: Json) -> Json:
@@ -28,7 +28,7 @@ def new_charge(call: Call, intent: Json, payment_method: Json) -> Json:
         "billing_details": deepcopy(payment_method["billing_details"]),
         "calculated_statement_descriptor": "Stripe",
         "captured": False,
-        "created": now_s(),
+        "created": call.now_s(),
         "currency": intent["currency"],
         "customer": intent["customer"],
         "description": intent["description"],
@@ -149,11 +149,7 @@ def retrieve(call: Call) -> Json:
 
 def list_all(call: Call) -> Json:
     """List charges."""
-    filters = {name: call.params.get(name) for name in ("customer", "payment_intent")}
-
-    def keep(body: Json) -> bool:
-        return all(value in (None, body[name]) for name, value in filters.items())
-
+    keep = having(call, "customer", "payment_intent")
     return page(call, "charge", "/v1/charges", keep=keep)
 
 

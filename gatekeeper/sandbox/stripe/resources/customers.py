@@ -5,10 +5,12 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from gatekeeper.sandbox.stripe import params
+from gatekeeper.sandbox.stripe.billing import lifecycle
+from gatekeeper.sandbox.stripe.billing.clocks import TEST_CLOCK, follow_clock
 from gatekeeper.sandbox.stripe.errors import Json, invalid_request
 from gatekeeper.sandbox.stripe.rendering import page
 from gatekeeper.sandbox.stripe.routing import Route
-from gatekeeper.sandbox.stripe.state import Call, new_id, now_s
+from gatekeeper.sandbox.stripe.state import Call, new_id
 
 _WRITABLE: Final = {
     "address": params.address,
@@ -23,13 +25,17 @@ _WRITABLE: Final = {
 
 
 def create(call: Call) -> Json:
-    """Create a customer."""
+    """Create a customer, on a test clock if one is named."""
+    clock = call.params.pop("test_clock", None)
+    if clock is not None:
+        call.state.find(TEST_CLOCK, clock, param="test_clock")
+        follow_clock(call, {"test_clock": clock})
     body: Json = {
         "id": new_id("cus", 14),
         "object": "customer",
         "address": None,
         "balance": 0,
-        "created": now_s(),
+        "created": call.now_s(),
         "currency": None,
         "customer_account": None,
         "default_source": None,
@@ -52,7 +58,7 @@ def create(call: Call) -> Json:
         "preferred_locales": [],
         "shipping": None,
         "tax_exempt": "none",
-        "test_clock": None,
+        "test_clock": clock,
     }
     _write(call, body)
     call.state.add(body)
@@ -99,8 +105,12 @@ def retrieve(call: Call) -> Json:
 
 
 def delete(call: Call) -> Json:
-    """Delete a customer and detach its payment methods."""
+    """Delete a customer, cancel its subscriptions and detach its payment methods."""
     body = call.state.find("customer", call.args["customer"], param="id")
+    follow_clock(call, body)
+    for subscription in call.state.all("subscription"):
+        if subscription["customer"] == body["id"] and subscription["status"] not in lifecycle.ENDED:
+            lifecycle.cancel(call, subscription, "cancellation_requested")
     for payment_method in call.state.all("payment_method"):
         if payment_method["customer"] == body["id"]:
             payment_method["customer"] = None
@@ -131,7 +141,13 @@ def list_payment_methods(call: Call) -> Json:
 
 
 ROUTES: Final = (
-    Route("POST", "/v1/customers", create, params.fields(_WRITABLE), "customer"),
+    Route(
+        "POST",
+        "/v1/customers",
+        create,
+        params.fields({**_WRITABLE, "test_clock": params.identifier}),
+        "customer",
+    ),
     Route(
         "GET",
         "/v1/customers",

@@ -10,7 +10,7 @@ from gatekeeper.sandbox.stripe.errors import Json, invalid_request, unexpected_s
 from gatekeeper.sandbox.stripe.rendering import page
 from gatekeeper.sandbox.stripe.resources.payment_methods import resolve
 from gatekeeper.sandbox.stripe.routing import Route
-from gatekeeper.sandbox.stripe.state import Call, new_id, now_s
+from gatekeeper.sandbox.stripe.state import Call, new_id
 
 _EDITABLE: Final = ("requires_payment_method", "requires_confirmation", "requires_action")
 
@@ -44,7 +44,7 @@ def create(call: Call) -> Json:
     customer = values.get("customer")
     if customer is not None:
         call.state.find("customer", customer, param="customer")
-    body = _new(values)
+    body = new_intent(call, values)
     _set_payment_method(call, body, customer)
     if values.get("confirm"):
         check_confirmable(call, body)  # a 400 leaves nothing behind, a 402 does
@@ -53,7 +53,8 @@ def create(call: Call) -> Json:
     return confirm(call, body) if values.get("confirm") else body
 
 
-def _new(values: dict[str, Any]) -> Json:
+def new_intent(call: Call, values: dict[str, Any]) -> Json:
+    """Make a PaymentIntent that nothing was tried with yet."""
     id_ = new_id("pi")
     return {
         "id": id_,
@@ -71,7 +72,7 @@ def _new(values: dict[str, Any]) -> Json:
         "capture_method": values.get("capture_method", "automatic_async"),
         "client_secret": f"{id_}_{new_id('secret')}",
         "confirmation_method": "automatic",
-        "created": now_s(),
+        "created": call.now_s(),
         "currency": values["currency"],
         "customer": values.get("customer"),
         "customer_account": None,
@@ -191,7 +192,7 @@ def cancel(call: Call) -> Json:
             body,
         )
     body |= {
-        "canceled_at": now_s(),
+        "canceled_at": call.now_s(),
         "cancellation_reason": call.params.get("cancellation_reason"),
         "next_action": None,
         "status": "canceled",
