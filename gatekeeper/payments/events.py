@@ -83,6 +83,8 @@ class StripeEvent:
             is_event
             and isinstance(event_id, str)
             and isinstance(event_type, str)
+            and event_id.isascii()
+            and event_type.isascii()
             and isinstance(data, Mapping)
         ):
             raise BadEvent("this is not an event")

@@ -62,8 +62,8 @@ class Intent:
                 customer=_id_of(fields.get("customer")),
                 card_last4=_last4(fields.get("latest_charge")),
                 error=PaymentError.read(error) if error else None,
-                topoff_id=str(metadata.get("topoff", "")),
-                account_id=str(metadata.get("account", "")),
+                topoff_id=_text(metadata.get("topoff", "")),
+                account_id=_text(metadata.get("account", "")),
             )
         except (KeyError, TypeError, AttributeError):
             raise UnreadableIntent("this is not a PaymentIntent") from None
@@ -86,13 +86,13 @@ class Intent:
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not value.isascii():  # as all that is read here is
         raise TypeError("not a text")
     return value
 
 
 def _whole(value: object) -> int:
-    if not isinstance(value, int):
+    if not isinstance(value, int) or isinstance(value, bool):
         raise TypeError("not a whole number")
     return value
 
@@ -106,4 +106,4 @@ def _last4(charge: str | Mapping[str, Any] | None) -> str:
     if not isinstance(charge, Mapping):
         return ""
     card = (charge.get("payment_method_details") or {}).get("card") or {}
-    return str(card.get("last4") or "")
+    return _text(card.get("last4") or "")

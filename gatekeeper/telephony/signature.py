@@ -46,6 +46,15 @@ class SignatureChecker:
         # The same few URLs are asked for on every call. What others send can't grow the cache.
         self._signed_urls = functools.lru_cache(maxsize=_CACHED_URIS)(self._build_signed_urls)
 
+    @property
+    def public_url(self) -> str:
+        """The origin that signed URLs are taken to begin with."""
+        return self._origins[0]
+
+    def knows(self, account_sid: str) -> bool:
+        """Tell whether there is any token of this account to check with."""
+        return account_sid in self._keys
+
     def check(
         self,
         account_sid: str,

@@ -17,6 +17,7 @@ from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.web.basic_auth import Credentials, credentials, require_credentials
 from gatekeeper.web.documents import Documents
 from gatekeeper.web.health import health_blueprint
+from gatekeeper.web.housekeeping import limit_housekeeping
 from gatekeeper.web.journal import Journal
 from gatekeeper.web.metrics import metrics_response
 from gatekeeper.web.number_book import NumberBook
@@ -40,8 +41,10 @@ def create_app(parts: Parts) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY_BYTES
     settings = parts.settings
     queue_redis = connect(settings.jobs_redis_url, timeout_s=_HEALTH_TIMEOUT_S, max_connections=2)
-    _serve_voice_and_health(app, parts, queue_redis)
-    app.register_blueprint(stripe_webhook_blueprint(parts.ledger.topoffs, settings.webhook_secrets))
+    outage = _serve_voice_and_health(app, parts, queue_redis)
+    app.register_blueprint(
+        stripe_webhook_blueprint(parts.gate.topoffs, settings.webhook_secrets, outage)
+    )
     if settings.ops_username is not None and settings.ops_password is not None:
         username, password = settings.ops_username, settings.ops_password.get_secret_value()
         expected = credentials(username, password)
@@ -53,10 +56,11 @@ def create_app(parts: Parts) -> Flask:
             password=password,
             public_origin=settings.public_origin,
         )
+    app.wsgi_app = limit_housekeeping(app.wsgi_app, settings.web_threads)  # type: ignore[method-assign, assignment]  # Flask's own way to wrap it
     return app
 
 
-def _serve_voice_and_health(app: Flask, parts: Parts, queue_redis: Redis) -> None:
+def _serve_voice_and_health(app: Flask, parts: Parts, queue_redis: Redis) -> Outage:
     policy = parts.settings.ledger_down_policy
     journal = Journal()
     numbers = NumberBook(parts.gate)
@@ -67,6 +71,7 @@ def _serve_voice_and_health(app: Flask, parts: Parts, queue_redis: Redis) -> Non
     reception = Reception(parts.gate, numbers, documents, outage, policy=policy)
     app.register_blueprint(voice_blueprint(parts.signatures, reception, outage))
     app.register_blueprint(health_blueprint(parts.gate, outage, journal, queue_redis))
+    return outage
 
 
 def _metrics_blueprint(gate: Ledger, queue_redis: Redis, expected: Credentials) -> Blueprint:

@@ -80,9 +80,9 @@ class Journal:
                 log_lost(self._lines.pop(oldest), why="journal_full")
 
     def strike(self, line: Unrecorded) -> None:
-        """Strike off a line that was recorded, unless more was added to it meanwhile."""
+        """Strike off a line that was recorded, unless more stands here of the same call."""
         with self._lock:
-            if self._lines.get(line.call) == line:
+            if line.call in self._lines and self.merged(line) == line:
                 del self._lines[line.call]
 
 

@@ -41,7 +41,6 @@ from gatekeeper.domain.call import Decision, Reason
 
 RefusedWhy = Literal["bad_signature", "misshapen", "unknown_number"]
 LedgerErrorKind = Literal["timeout", "connection", "out_of_memory", "read_only", "other"]
-WebhookOutcome = Literal["handled", "ignored", "refused", "failed"]
 GaugeReader = Callable[[], Mapping[str, float]]
 
 _VERDICTS: Final = (
@@ -144,8 +143,10 @@ def count_ledger_error(kind: LedgerErrorKind) -> None:
     _by_ledger_error[kind].inc()
 
 
-def count_stripe_webhook(event_type: str | None, outcome: WebhookOutcome) -> None:
+def count_stripe_webhook(event_type: str | None, outcome: str) -> None:
     """Count a Stripe event; `event_type` is None when a refused body did not tell it.
+
+    `outcome` is an EventOutcome, `ledger_unreachable` or `refused`.
 
     Only the type's first word becomes a label, and only if it is one that is listed here.
     """

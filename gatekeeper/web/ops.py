@@ -76,7 +76,7 @@ _ARGUMENTS: Final = {
 # Web threads also answer calls: a dashboard left open must neither hold many of them nor hold
 # them for long when the queues' Redis hangs.
 _MAX_CONNECTIONS: Final = 4
-_TIMEOUT_S: Final = 2.0
+_TIMEOUT_S: Final = 0.5
 
 
 def register_ops(

@@ -29,6 +29,7 @@ import structlog
 from gatekeeper.domain.call import CallId
 from gatekeeper.ledger.errors import LedgerRefusal
 from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.ledger.store import wall_clock_ms
 from gatekeeper.web.journal import Journal, Unrecorded, log_lost
 from gatekeeper.web.metrics import LedgerErrorKind, count_ledger_error
 from gatekeeper.web.recorder import Recorded, Recorder
@@ -45,7 +46,7 @@ _TRUSTED_S: Final = 5.0
 _CUT_OFF_S: Final = 0.2
 _PROBE_INTERVAL_S: Final = 0.1
 #: For lines that a working ledger will not take, which someone may be mending.
-_RETRY_INTERVAL_S: Final = 60.0
+_RETRY_INTERVAL_S: Final = 30.0
 #: What a process that is told to end may spend on its journal.
 _CLOSE_TIMEOUT_S: Final = 2.0
 
@@ -69,6 +70,7 @@ class Outage:
         self._journal = journal
         self._down_since_s: float | None = None
         self._trusted_until_s = 0.0
+        self._away_since_ms: int | None = None
         self._lock = Lock()
         self._thread: Thread | None = None
         self._work = Event()
@@ -124,17 +126,23 @@ class Outage:
         """Keep a line until the ledger has it."""
         self._journal.note(line)
         with self._lock:
+            self._note_away()
             self._start_thread()
         self._work.set()
 
     def close(self) -> None:
-        """Try once more to record the journal, as the process ends, and log what is left."""
+        """Try to record the journal, as the process ends, and log what is left in the end."""
         if self._closing.is_set():
             return
         self._closing.set()
         self._work.set()
-        with contextlib.suppress(redis.RedisError):
-            self._record_journal(until_s=time.monotonic() + _CLOSE_TIMEOUT_S)
+        deadline_s = time.monotonic() + _CLOSE_TIMEOUT_S
+        while len(self._journal) and time.monotonic() < deadline_s:
+            with contextlib.suppress(redis.RedisError):
+                self._record_outage()
+                self._record_journal(until_s=deadline_s)
+                break
+            time.sleep(_PROBE_INTERVAL_S)
         for line in self._journal.lines():
             log_lost(line, why="process_ended")
 
@@ -148,15 +156,25 @@ class Outage:
             self._trusted_until_s = 0.0
             if self.is_down:
                 return
+            self._note_away()
             self._start_thread()
             self._down_since_s = time.monotonic()
         self._work.set()
         log.error("ledger_down", kind=kind, error=str(error)[:200])
 
+    def _note_away(self) -> None:
+        if self._away_since_ms is None:
+            self._away_since_ms = wall_clock_ms()
+
     def _start_thread(self) -> None:
-        if self._thread is None:
-            thread = Thread(target=self._run, name="ledger-outage", daemon=True)
+        if self._thread is not None:
+            return
+        thread = Thread(target=self._run, name="ledger-outage", daemon=True)
+        try:
             thread.start()
+        except RuntimeError:  # the system has no thread to give; the next line tries again
+            log.exception("outage_thread_not_started")
+        else:
             self._thread = thread
 
     def _run(self) -> None:
@@ -173,6 +191,7 @@ class Outage:
         """Tell whether the ledger takes writes, having brought it what it can take."""
         try:
             self._gate.probe()
+            self._record_outage()
             self._record_journal()
         except redis.ReadOnlyError:
             # The server was demoted and still answers: connecting anew is what finds the new one.
@@ -181,11 +200,22 @@ class Outage:
             return False
         except redis.RedisError:
             return False
+        except Exception:  # without this thread no call would be decided by the ledger again
+            log.exception("probe_failed")
+            return False
         with self._lock:
             down_since_s, self._down_since_s = self._down_since_s, None
         if down_since_s is not None:
             log.info("ledger_back", down_s=round(time.monotonic() - down_since_s, 3))
         return True
+
+    def _record_outage(self) -> None:
+        """Note when this process did without the ledger, before anyone asks it about calls."""
+        away_since_ms = self._away_since_ms
+        if away_since_ms is not None:
+            self._gate.outages.note(away_since_ms, wall_clock_ms())
+            with self._lock:
+                self._away_since_ms = None
 
     def _record_journal(self, until_s: float = math.inf) -> None:
         """Record what stands in the journal. Raises redis.RedisError when the ledger fails."""

@@ -15,6 +15,8 @@ from gatekeeper.web.number_book import NumberBook
 #: Between a call's end and our being told. A number assigned no longer than that before a call
 #: began, as reckoned from its end, may have been assigned during the call.
 _TOLD_LATE_MS: Final = 10_000
+#: How far a call's beginning, reckoned from its end, may be off: it rings before it is answered.
+_BEGAN_ABOUT_MS: Final = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,15 @@ class Recorder:
     def _may_have_let_through(self, payer: NumberRecord, ending: Ending) -> bool:
         """Tell whether a call unknown to the ledger can have been answered by this gate.
 
-        Not when it began before the number came here: someone else answered it then.
+        Not when it began before the number came here: someone else answered it then. Nor unless
+        some process noted that it had to do without the ledger when the call began: Twilio also
+        reports the end of calls that nobody here was asked about, or could answer.
         """
         if self._policy is not Decision.ANSWER:
             return False
         began_at_ms = ending.told_at_ms - (ending.duration_s or 0) * 1000
-        return payer.changed_at_ms + _TOLD_LATE_MS <= began_at_ms
+        if payer.changed_at_ms + _TOLD_LATE_MS > began_at_ms:
+            return False
+        return self._gate.outages.was_away(
+            began_at_ms - _BEGAN_ABOUT_MS, began_at_ms + _BEGAN_ABOUT_MS
+        )

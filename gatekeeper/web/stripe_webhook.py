@@ -17,11 +17,12 @@ from typing import Final
 
 import structlog
 from flask import Blueprint, Response, request
-from redis import RedisError
-from werkzeug.exceptions import RequestEntityTooLarge
 
 from gatekeeper.ledger.topoffs import Topoffs
 from gatekeeper.payments.events import BadEvent, EventOutcome, StripeEvent, apply_event, parse_event
+from gatekeeper.web.bodies import BodyTooLarge, read_body
+from gatekeeper.web.metrics import count_stripe_webhook
+from gatekeeper.web.outage import LedgerUnreachable, Outage
 
 MAX_BODY_BYTES: Final = 1024 * 1024
 
@@ -35,25 +36,27 @@ _LEVEL: Final = {
 }
 
 
-def stripe_webhook_blueprint(topoffs: Topoffs, secrets: Sequence[str]) -> Blueprint:
-    """Make the blueprint. An event signed with any of the `secrets` is Stripe's."""
+def stripe_webhook_blueprint(topoffs: Topoffs, secrets: Sequence[str], outage: Outage) -> Blueprint:
+    """Make the blueprint. An event signed with any of the `secrets` is Stripe's.
+
+    It asks the ledger as calls do: it must not hold their threads while the ledger stalls.
+    """
     blueprint = Blueprint("stripe_webhook", __name__)
 
     @blueprint.post("/stripe/webhook")
     def receive() -> Response:
-        request.max_content_length = MAX_BODY_BYTES
         try:
-            payload = request.get_data(cache=False)
-        except RequestEntityTooLarge:
+            payload = read_body(request.environ, MAX_BODY_BYTES)
+        except BodyTooLarge:
             return _refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too long")
         try:
             event = parse_event(payload, request.headers.get("Stripe-Signature", ""), secrets)
         except BadEvent as problem:
             return _refuse(HTTPStatus.BAD_REQUEST, str(problem))
         try:
-            return _told(event, apply_event(event, topoffs))
-        except RedisError as error:
-            return _untold(event, error)
+            return _told(event, outage.ask(lambda: apply_event(event, topoffs)))
+        except LedgerUnreachable:
+            return _untold(event)
 
     return blueprint
 
@@ -61,17 +64,20 @@ def stripe_webhook_blueprint(topoffs: Topoffs, secrets: Sequence[str]) -> Bluepr
 def _told(event: StripeEvent, outcome: EventOutcome) -> Response:
     level = _LEVEL.get(outcome, "info")
     getattr(_log, level)("stripe_event", **_facts(event), outcome=outcome.value)
+    count_stripe_webhook(event.type, outcome.value)
     return _answer(_STATUS.get(outcome, HTTPStatus.OK), outcome.value)
 
 
-def _untold(event: StripeEvent, error: RedisError) -> Response:
-    outcome = "ledger_unreachable"
-    _log.error("stripe_event", **_facts(event), outcome=outcome, error=type(error).__name__)
+def _untold(event: StripeEvent) -> Response:
+    outcome: Final = "ledger_unreachable"
+    _log.error("stripe_event", **_facts(event), outcome=outcome)
+    count_stripe_webhook(event.type, outcome)
     return _answer(HTTPStatus.SERVICE_UNAVAILABLE, outcome)
 
 
 def _refuse(status: HTTPStatus, problem: str) -> Response:
     _log.warning("stripe_event_refused", status=status.value, problem=problem)
+    count_stripe_webhook(None, "refused")
     return _answer(status, problem)
 
 

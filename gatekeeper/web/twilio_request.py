@@ -12,16 +12,17 @@ from gatekeeper.telephony.request import (
     MAX_BODY_BYTES,
     MisshapenRequest,
     VoiceRequest,
+    is_account_sid,
     parse_form,
 )
 from gatekeeper.telephony.signature import SIGNATURE_HEADER, SignatureChecker
+from gatekeeper.web.bodies import BodyTooLarge, read_body
 from gatekeeper.web.metrics import RefusedWhy, count_refused_request
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
 _SIGNATURE: Final = "HTTP_" + SIGNATURE_HEADER.upper().replace("-", "_")
-_LENGTH_DIGITS_MAX: Final = 12
 
 log = structlog.get_logger()
 
@@ -35,24 +36,43 @@ def read_voice_request(environ: WSGIEnvironment, signatures: SignatureChecker) -
     The content type is not looked at: a body that has the signature of its form fields is a form.
     """
     signature = environ.get(_SIGNATURE)
-    if not signature:  # whoever sends the body slowly holds a thread: not without a signature
+    if not signature:
         raise refusal(Forbidden, "bad_signature", problem="the signature header is missing")
     try:
-        pairs = parse_form(_read_body(environ))
+        pairs = parse_form(read_body(environ, MAX_BODY_BYTES))
     except MisshapenRequest as error:
         raise refusal(Forbidden, "bad_signature", problem=str(error)) from None
+    except BodyTooLarge:
+        raise refusal(RequestEntityTooLarge, "misshapen", problem="the body is too large") from None
     account_sid = next((value for name, value in pairs if name == "AccountSid"), "")
     if not signatures.check(account_sid, raw_target(environ), pairs, signature):
-        raise refusal(Forbidden, "bad_signature", problem="the signature does not match")
+        raise _unsigned(account_sid, environ, signatures)
     try:
         return VoiceRequest.from_pairs(pairs)
     except MisshapenRequest as error:
         raise refusal(BadRequest, "misshapen", problem=str(error)) from None
 
 
-def refusal(kind: type[HTTPException], why: RefusedWhy, *, problem: str) -> HTTPException:
-    """Log and count a refused request; `problem` never holds what was sent."""
-    log.warning("voice_request_refused", why=why, problem=problem)
+def _unsigned(
+    account_sid: str, environ: WSGIEnvironment, signatures: SignatureChecker
+) -> HTTPException:
+    """Refuse a wrong signature, with what on-call compares when it is their own mistake."""
+    known = signatures.knows(account_sid)
+    problem = "the signature does not match" if known else "no token for this AccountSid"
+    return refusal(
+        Forbidden,
+        "bad_signature",
+        problem=problem,
+        account_sid=account_sid if is_account_sid(account_sid) else "misshapen",
+        checked_url=f"{signatures.public_url}{environ.get('PATH_INFO', '')}",
+    )
+
+
+def refusal(
+    kind: type[HTTPException], why: RefusedWhy, *, problem: str, **facts: str
+) -> HTTPException:
+    """Log and count a refused request; `problem` and `facts` hold nothing misshapen."""
+    log.warning("voice_request_refused", why=why, problem=problem, **facts)
     count_refused_request(why)
     name = f"{kind.code} {why.replace('_', ' ')}\n"
     return kind(response=Response(name, kind.code, content_type="text/plain"))
@@ -71,25 +91,3 @@ def raw_target(environ: WSGIEnvironment) -> str:
     path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
     query = environ.get("QUERY_STRING")
     return f"{path}?{query}" if query else path
-
-
-def _read_body(environ: WSGIEnvironment) -> bytes:
-    """Read the body, and never more of it than is allowed.
-
-    Without a length it can be read only from a server that ends the stream (a chunked body).
-    """
-    declared = environ.get("CONTENT_LENGTH") or ""
-    stream = environ["wsgi.input"]
-    body: bytes = b""
-    if declared.isascii() and declared.isdigit():
-        size = int(declared[:_LENGTH_DIGITS_MAX])
-        if size <= MAX_BODY_BYTES:
-            body = stream.read(size)
-    elif environ.get("wsgi.input_terminated"):
-        body = stream.read(MAX_BODY_BYTES + 1)
-        size = len(body)
-    else:
-        size = 0
-    if size > MAX_BODY_BYTES:
-        raise refusal(RequestEntityTooLarge, "misshapen", problem="the body is too large")
-    return body

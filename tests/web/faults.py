@@ -41,12 +41,13 @@ def _config(name: str, value: str) -> Callable[[EmbeddedValkey], None]:
 def _replica_of(host: str, port: str) -> Callable[[EmbeddedValkey], None]:
     def set_it(server: EmbeddedValkey) -> None:
         with Redis.from_url(server.url) as client:
-            client.replicaof(host, port)  # type: ignore[no-untyped-call]  # it has no types
+            client.replicaof(host, port)
 
     return set_it
 
 
-STOPPED = Fault("stopped", EmbeddedValkey.kill, EmbeddedValkey.start, silent=True)
+# Not killed: that may lose what was written in the last second, which is not what is tested here.
+STOPPED = Fault("stopped", EmbeddedValkey.stop, EmbeddedValkey.start, silent=True)
 STALLED = Fault("stalled", EmbeddedValkey.pause, EmbeddedValkey.resume, silent=True)
 FULL = Fault("full", _config("maxmemory", "1"), _config("maxmemory", "0"))
 WITHOUT_REPLICAS = Fault(

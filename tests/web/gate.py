@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 from xml.etree import ElementTree
@@ -38,9 +37,9 @@ def new_call() -> str:
     return "CA" + secrets.token_hex(16)
 
 
-def sign(url: str, fields: Sequence[tuple[str, str]] | Fields, token: str = TOKEN) -> str:
+def sign(url: str, fields: Fields, token: str = TOKEN) -> str:
     """Sign as Twilio does, by Twilio's own library."""
-    return str(RequestValidator(token).compute_signature(url, dict(fields)))
+    return str(RequestValidator(token).compute_signature(url, fields))
 
 
 def days_ago(days: float) -> Clock:
@@ -64,7 +63,7 @@ class Gate:
             "credit_price": 20,
             "answer_url": DEFAULT_URL,
         }
-        self.parts = Parts(Settings(_env_file=None, **(choices | settings)))
+        self.parts = Parts(Settings.model_validate(choices | settings))
         self.app = create_app(self.parts)
         self.client: Client = self.app.test_client()
         self.redis_url = redis_url

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from gatekeeper.domain.call import CallId
+from gatekeeper.domain.account import TopoffSettings
 from gatekeeper.sandbox.valkey import EmbeddedValkey
 from tests.conftest import wait_until
 from tests.web.faults import FAULTS, STALLED, Fault
-from tests.web.gate import ACCOUNT_SID, NUMBER, Gate, days_ago, new_call
+from tests.web.gate import Gate, days_ago, new_call
 
 
 def readiness(gate: Gate) -> tuple[int, Any]:
@@ -93,13 +93,13 @@ def test_an_unfit_server_is_a_warning(gate: Gate) -> None:
 
 @pytest.mark.parametrize("shards", [1, 16])
 def test_owed_work_shows_how_long_nobody_did_it(gate: Gate, shards: int) -> None:
-    minutes_late = days_ago(90 / 86_400)
     sharded = Gate(gate.redis_url, shards=shards)
-    ledger = sharded.ledger(minutes_late)
     able = sharded.open_account(0)
-    ledger.calls.admit_call(able, CallId(ACCOUNT_SID, new_call()), NUMBER)  # an e-mail is owed
+    late = sharded.ledger(days_ago(90 / 86_400))
+    settings = TopoffSettings(enabled=True, threshold=50, amount=200)
+    late.accounts.set_topoff(able, settings)  # below the threshold: a charge is owed
     for shard in range(shards):
-        ledger.owed.claim_owed(shard, lease_s=15, limit=10)
+        late.owed.claim_owed(shard, lease_s=15, limit=10)
     shown = readiness(sharded)[1]["checks"]["ledger"]["owed"]
     assert shown["tasks"] == 1
     assert 90 <= shown["oldest_s"] < 120

@@ -163,19 +163,6 @@ def test_what_was_told_is_repeated_during_the_outage(
     assert gate.balance(able) == -1
 
 
-def test_what_was_told_is_repeated_before_the_ledger_has_heard_it(server: EmbeddedValkey) -> None:
-    """A ledger that refuses writes still answers reads, and would decide anew once it is back."""
-    gate = Gate(server.url, ledger_down_policy="drop")
-    able = gate.open_account(5)
-    with STOPPED.strikes(server):
-        call = new_call()
-        assert gate.incoming(call).dropped
-    assert gate.incoming(call).dropped
-    until_recorded(gate)
-    assert gate.incoming(call).dropped
-    assert gate.balance(able) == 5
-
-
 def test_a_number_this_process_has_never_seen_goes_the_default_way(
     server: EmbeddedValkey, fault: Fault
 ) -> None:
@@ -244,17 +231,6 @@ def test_an_end_that_reaches_another_process_first_is_debited_once(
     gate.status(call)
     assert debits(gate, able, call) == 1
     assert gate.balance(able) == 3
-
-
-def test_connections_cut_off_while_idle_are_no_outage(
-    server: EmbeddedValkey, logged: list[EventDict]
-) -> None:
-    gate = Gate(server.url)
-    gate.open_account(5)
-    gate.incoming(new_call())
-    gate.ledger().client.client_kill_filter(_type="normal", skipme=True)
-    gate.incoming(new_call())
-    assert [line["reason"] for line in logged] == ["allotment", "allotment"]
 
 
 def test_damaged_data_costs_no_call_and_no_other_account(

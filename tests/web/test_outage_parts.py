@@ -12,11 +12,15 @@ from redis import RedisError
 from structlog.typing import EventDict
 
 from gatekeeper.domain.call import CallEnd, CallId, Decision
+from gatekeeper.ledger.calls import Settlement
 from gatekeeper.sandbox.valkey import EmbeddedValkey
+from gatekeeper.telephony.request import VoiceRequest
+from gatekeeper.web.documents import Documents
 from gatekeeper.web.journal import Ending, Journal, Unrecorded
 from gatekeeper.web.number_book import NumberBook
 from gatekeeper.web.outage import LedgerUnreachable, Outage, error_kind
-from gatekeeper.web.recorder import Recorder
+from gatekeeper.web.reception import Reception
+from gatekeeper.web.recorder import Recorded, Recorder
 from tests.conftest import wait_until
 from tests.web.faults import DEMOTED, FULL, STALLED, WITHOUT_REPLICAS, Fault
 from tests.web.gate import ACCOUNT_SID, NUMBER, Gate, new_call
@@ -92,9 +96,22 @@ def test_a_server_that_took_over_is_found(
         link.port = successor.port
         call = new_call()
         assert here.incoming(call).answered
-        wait_until(lambda: here.ledger().calls.find(call, [ACCOUNT_SID]))
+        wait_until(lambda: here.ledger().calls.find(call))
         here.status(call)
         assert here.balance(able) == 4
+
+
+def test_connections_cut_off_while_idle_are_no_outage(
+    gate: Gate, link: Link, logged: list[EventDict]
+) -> None:
+    here = Gate(link.url)
+    here.open_account(5)
+    here.incoming(new_call())
+    link.forget()
+    here.incoming(new_call())
+    gate.ledger().client.client_kill_filter(_type="normal", skipme=True)
+    here.incoming(new_call())
+    assert [line["reason"] for line in logged] == ["allotment"] * 3
 
 
 def test_what_else_a_verb_raises_passes_through(gate: Gate) -> None:
@@ -104,6 +121,38 @@ def test_what_else_a_verb_raises_passes_through(gate: Gate) -> None:
             outage.ask(lambda: 1 // 0)
         outage.ask(gate.parts.gate.probe)
     assert not outage.is_down
+    outage.close()
+
+
+def test_what_was_told_is_repeated_before_the_ledger_has_heard_it(gate: Gate) -> None:
+    """It would answer; but a caller who was told otherwise is told the same again."""
+    able = gate.open_account(5)
+    journal = Journal()
+    outage = outage_of(gate, journal, Decision.DROP)
+    ledger, parts = gate.parts.gate, gate.parts
+    documents = Documents(parts.answer_route, parts.drop_message)
+    reception = Reception(ledger, NumberBook(ledger), documents, outage, policy=Decision.DROP)
+    request = VoiceRequest.from_pairs(list(gate.fields(new_call()).items()))
+    journal.note(Unrecorded(request.call, NUMBER, told=Decision.DROP))
+    assert reception.decide(request).decision is Decision.DROP
+    wait_until(lambda: len(journal) == 0)
+    assert reception.decide(request).decision is Decision.DROP
+    assert gate.balance(able) == 5
+    outage.close()
+
+
+def test_an_end_brings_along_what_was_told_before(gate: Gate) -> None:
+    """Without it a call to so new a number would be taken for one that someone else answered."""
+    able = gate.open_account(5, "+15550002222")
+    gate.ledger().numbers.assign_number(NUMBER, able)
+    journal = Journal()
+    outage = outage_of(gate, journal)
+    call = call_id()
+    journal.note(Unrecorded(call, NUMBER, told=Decision.ANSWER))
+    recorded = outage.record(Unrecorded(call, NUMBER, ending=ENDING))
+    assert recorded == Recorded(able, Settlement.DEBITED)
+    assert len(journal) == 0
+    assert gate.balance(able) == 4
     outage.close()
 
 

@@ -14,8 +14,13 @@ from stripe import WebhookSignature
 from structlog.testing import capture_logs
 
 from gatekeeper.domain.account import Card, NewAccount, TopoffSettings
+from gatekeeper.domain.call import Decision
 from gatekeeper.ledger.client import connect
 from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.web.journal import Journal
+from gatekeeper.web.number_book import NumberBook
+from gatekeeper.web.outage import Outage
+from gatekeeper.web.recorder import Recorder
 from gatekeeper.web.stripe_webhook import MAX_BODY_BYTES, stripe_webhook_blueprint
 
 SECRETS = ("whsec_old", "whsec_new")
@@ -32,7 +37,10 @@ def client(ledger: Ledger) -> FlaskClient:
 
 def client_of(ledger: Ledger) -> FlaskClient:
     app = Flask(__name__)
-    app.register_blueprint(stripe_webhook_blueprint(ledger.topoffs, SECRETS))
+    recorder = Recorder(ledger, NumberBook(ledger), Decision.ANSWER)
+    outage = Outage(ledger, recorder, Journal())
+    webhook = stripe_webhook_blueprint(ledger.topoffs, SECRETS, outage)
+    app.register_blueprint(webhook)
     return app.test_client()
 
 
@@ -203,7 +211,8 @@ def test_while_the_ledger_is_gone_stripe_is_asked_to_come_back(topoff_id: str, l
     nowhere = connect("redis://127.0.0.1:1/0", timeout_s=0.2, max_connections=1)
     client = client_of(Ledger(nowhere))
     assert post(client, succeeded(topoff_id)) == 503
-    assert [(line["log_level"], line["outcome"]) for line in logs] == [
+    told = [line for line in logs if line["event"] == "stripe_event"]
+    assert [(line["log_level"], line["outcome"]) for line in told] == [
         ("error", "ledger_unreachable")
     ]
 

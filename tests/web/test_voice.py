@@ -8,7 +8,7 @@ import pytest
 from structlog.typing import EventDict
 
 from gatekeeper.domain.route import DropMessage, Route
-from tests.web.gate import CALLER, DEFAULT_URL, NUMBER, SUBACCOUNT_SID, Gate, new_call
+from tests.web.gate import CALLER, DEFAULT_URL, NUMBER, SUBACCOUNT_SID, Gate, days_ago, new_call
 
 OWN_URL = "https://able.example.com/answer"
 NUMBER_URL = "https://able.example.com/sales"
@@ -190,7 +190,10 @@ def test_an_odd_reason_for_the_fallback_changes_nothing(
 
 
 def test_a_decision_is_one_round_trip(gate: Gate) -> None:
-    gate.open_account(9)
+    able = gate.open_account(9)
+    baker = gate.open_account(9, "+15550002222")
+    gate.ledger(days_ago(4)).numbers.release_number(NUMBER, able)
+    gate.ledger(days_ago(3)).numbers.assign_number(NUMBER, baker)
     gate.incoming(new_call())  # connects, and looks the number up
     client = gate.ledger().client
     client.ping()
@@ -202,3 +205,4 @@ def test_a_decision_is_one_round_trip(gate: Gate) -> None:
     for _ in range(3):
         gate.incoming(new_call())
     assert reads() - before == 3 + 1  # the last one is INFO itself
+    assert gate.balance(baker) == 5

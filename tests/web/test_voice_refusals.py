@@ -85,13 +85,7 @@ def test_each_server_shows_the_request_target_in_its_own_way(
     gate.open_account(5)
     target = f"/voice/incoming?{query}" if query else "/voice/incoming"
     fields = gate.fields(new_call())
-    environ = EnvironBuilder(
-        path=target,
-        method="POST",
-        data=urlencode(fields).encode(),
-        content_type=FORM,
-        headers={"X-Twilio-Signature": sign(PUBLIC_URL + target, fields)},
-    ).get_environ()
+    environ = EnvironBuilder(method="POST", **gate.signed(target, fields)).get_environ()
     del environ["RAW_URI"], environ["REQUEST_URI"]
     environ["QUERY_STRING"] = query
     if raw_uri_from is not None:
@@ -193,12 +187,7 @@ def test_a_body_that_is_too_large_is_refused(gate: Gate, path: str) -> None:
 @pytest.mark.parametrize("size", [1000, 200_000])
 def test_a_body_without_a_length_is_read_within_bounds(gate: Gate, path: str, size: int) -> None:
     fields = gate.fields(new_call(), CallStatus="completed", Padding="x" * size)
-    environ = EnvironBuilder(
-        path=path,
-        method="POST",
-        data=urlencode(fields).encode(),
-        headers={"X-Twilio-Signature": sign(PUBLIC_URL + path, fields)},
-    ).get_environ()
+    environ = EnvironBuilder(method="POST", **gate.signed(path, fields)).get_environ()
     del environ["CONTENT_LENGTH"]
     assert gate.run(dict(environ)) == 403  # nothing says where it ends
     environ["wsgi.input"].seek(0)
@@ -229,9 +218,7 @@ PLAUSIBLE = st.sampled_from(
         b"=;=;",
     ]
 )
-BODIES = st.one_of(
-    st.binary(max_size=2000), st.lists(PLAUSIBLE, max_size=8).map(lambda parts: b"&".join(parts))
-)
+BODIES = st.one_of(st.binary(max_size=2000), st.lists(PLAUSIBLE, max_size=8).map(b"&".join))
 HEADER_VALUES = st.text(
     st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_characters="\x7f"), max_size=200
 )
@@ -270,8 +257,10 @@ def test_whatever_a_stranger_sends_is_refused(
     path=st.sampled_from(PATHS),
     fields=st.dictionaries(
         st.sampled_from(
-            ["CallSid", "From", "To", "CallStatus", "Direction", "ParentCallSid", "CallDuration"]
-            + ["ErrorCode", "ErrorUrl", "CallerName", "Ünknown"]
+            [
+                *("CallSid", "From", "To", "CallStatus", "Direction", "ParentCallSid"),
+                *("CallDuration", "ErrorCode", "ErrorUrl", "CallerName", "Ünknown"),
+            ]
         ),
         st.text(max_size=60).filter(lambda text: not any("\ud800" <= c <= "\udfff" for c in text)),
     ),

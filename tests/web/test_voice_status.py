@@ -8,14 +8,15 @@ import pytest
 from structlog.typing import EventDict
 
 from gatekeeper.domain.call import CallState
-from tests.web.gate import ACCOUNT_SID, CALLER, NUMBER, Gate, new_call
+from gatekeeper.ledger.store import wall_clock_ms
+from tests.web.gate import CALLER, NUMBER, Gate, new_call
 
 NOT_ANSWERED = ["busy", "failed", "no-answer", "canceled"]
 
 
 def state(gate: Gate, call: str) -> CallState | None:
-    record = gate.ledger().calls.find(call, [ACCOUNT_SID])
-    return record.state if record else None
+    found = gate.ledger().calls.find(call)
+    return found[0].record.state if found else None
 
 
 def test_a_completed_call_keeps_its_credit(gate: Gate) -> None:
@@ -130,13 +131,28 @@ def test_an_end_is_one_log_line_without_whole_numbers(gate: Gate, logged: list[E
 
 
 def test_a_call_the_ledger_never_saw_was_let_through_without_it(gate: Gate) -> None:
-    """Another process let it through, and ended before it could say so."""
+    """Another process let it through during an outage, and ended before it could say so."""
     able = gate.open_account(2)
     call = new_call()
+    now_ms = wall_clock_ms()
+    gate.ledger().outages.note(now_ms - 60_000, now_ms)
     gate.status(call)
     gate.status(call)
     assert gate.balance(able) == 1
     assert gate.incoming(call).answered  # a late repeat
+    assert gate.balance(able) == 1
+
+
+def test_an_end_that_nobody_here_was_asked_about_costs_nothing(gate: Gate) -> None:
+    """Twilio could not reach us, told the caller so, and reports the end all the same."""
+    able = gate.open_account(2)
+    call = new_call()
+    gate.status(call)
+    assert gate.balance(able) == 2
+    assert state(gate, call) is CallState.UNDECIDED
+    assert gate.incoming(call).answered  # its beginning was only late
+    assert gate.balance(able) == 1
+    gate.status(call, "busy")
     assert gate.balance(able) == 1
 
 

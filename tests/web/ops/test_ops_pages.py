@@ -268,5 +268,5 @@ def test_looking_at_workers_leaves_the_short_timeouts(
     """RQ raises them to minutes, and a web thread would wait that long for a hanging Redis."""
     assert client.get(f"{PREFIX}/0/data/workers.json", auth=sign_in).status_code == 200
     settings = dashboard.redis_conn.get_connection_kwargs()
-    assert settings["socket_timeout"] == settings["socket_connect_timeout"] == 2.0
+    assert settings["socket_timeout"] == settings["socket_connect_timeout"] == 0.5
     assert cast(Retry, settings["retry"]).get_retries() == 0

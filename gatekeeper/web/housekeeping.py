@@ -1,0 +1,32 @@
+"""Keeps what people and monitors ask for from holding the threads that answer calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from threading import BoundedSemaphore
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_PATHS: Final = ("/ops/", "/metrics", "/readyz")
+#: The dashboard asks for a few things at once; they take turns for so long.
+_TURN_TIMEOUT_S: Final = 0.2
+
+
+def limit_housekeeping(app: WSGIApplication, threads: int) -> WSGIApplication:
+    """Let at most half of the server's threads wait for what is not a call; others get 503."""
+    turns = BoundedSemaphore(max(1, threads // 2))
+
+    def limited(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if not environ.get("PATH_INFO", "").startswith(_PATHS):
+            return app(environ, start_response)
+        if not turns.acquire(timeout=_TURN_TIMEOUT_S):
+            start_response("503 Service Unavailable", [("Content-Type", "text/plain")])
+            return [b"503 busy, try again\n"]
+        try:
+            return app(environ, start_response)
+        finally:
+            turns.release()
+
+    return limited
