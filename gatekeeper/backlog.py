@@ -1,9 +1,11 @@
 """What waits to be done, in numbers, by the names under which Prometheus gets them.
 
 - `gatekeeper_owed_tasks`: what the ledger owes, due or not; the turn of every cycle is among it.
-- `gatekeeper_owed_oldest_seconds`: for how long the oldest of it has been due, counted from when it
-  first was, whatever was tried since. It grows when no relay or worker is at work, and when a
-  task keeps failing.
+- `gatekeeper_owed_oldest_seconds`: for how long the oldest of it, e-mails apart, has been due,
+  counted from when it first was, whatever was tried since. It grows when no relay or worker is at
+  work, and when a task keeps failing.
+- `gatekeeper_owed_oldest_email_seconds`: the same for e-mails. One mailbox that refuses its mail
+  keeps it high, and must not hide that nothing else is being done.
 - `gatekeeper_queued_jobs_<queue>`: jobs that wait in a queue.
 - `gatekeeper_intermediate_jobs_<queue>`: jobs on their way from the queue to a worker; one stays
   there for long only if the worker was killed on that way.
@@ -23,13 +25,7 @@ from gatekeeper.ledger.store import Clock, wall_clock_ms
 
 OWED_TASKS = "gatekeeper_owed_tasks"
 OWED_OLDEST_S = "gatekeeper_owed_oldest_seconds"
-
-
-def read_backlog(
-    ledger: Ledger, queue_redis: Redis, queues: Iterable[str], *, clock: Clock = wall_clock_ms
-) -> dict[str, float]:
-    """Read every gauge. Raises redis.RedisError when either Redis does not answer."""
-    return owed_gauges(ledger, clock=clock) | queue_gauges(queue_redis, queues)
+OWED_OLDEST_EMAIL_S = "gatekeeper_owed_oldest_email_seconds"
 
 
 def owed_gauges(ledger: Ledger, *, clock: Clock = wall_clock_ms) -> dict[str, float]:
@@ -37,15 +33,15 @@ def owed_gauges(ledger: Ledger, *, clock: Clock = wall_clock_ms) -> dict[str, fl
     with ledger.client.pipeline(transaction=False) as pipeline:
         for shard in range(ledger.keys.shards):
             pipeline.zcard(ledger.keys.owed(shard))
-            pipeline.hvals(ledger.keys.tries(shard))
+            pipeline.hgetall(ledger.keys.tries(shard))
         replies = pipeline.execute()
     now_ms = clock()
-    kept = [text for texts in replies[1::2] for text in texts]
-    first_due_ms = min((int(text.split(" ")[1]) for text in kept), default=now_ms)
-    return {
-        OWED_TASKS: sum(replies[::2]),
-        OWED_OLDEST_S: max(0.0, now_ms - first_due_ms) / 1000,
-    }
+    oldest_ms = {OWED_OLDEST_S: now_ms, OWED_OLDEST_EMAIL_S: now_ms}
+    for task, tries in (item for kept in replies[1::2] for item in kept.items()):
+        gauge = OWED_OLDEST_EMAIL_S if task.startswith("email:") else OWED_OLDEST_S
+        oldest_ms[gauge] = min(oldest_ms[gauge], int(tries.split(" ")[1]))
+    ages_s = {gauge: (now_ms - first_due_ms) / 1000 for gauge, first_due_ms in oldest_ms.items()}
+    return {OWED_TASKS: sum(replies[::2]), **ages_s}
 
 
 def queue_gauges(queue_redis: Redis, queues: Iterable[str]) -> dict[str, float]:

@@ -19,8 +19,8 @@ from gatekeeper.ledger.keys import is_record_id
 #: between (see gatekeeper/payments/client.py), and a request that fails for good ends the job.
 JOB_TIMEOUT_S: Final = 300
 #: How long on-call can look at a job that came to an end, and at one that failed.
-_RESULT_TTL_S: Final = 24 * 3600
-_FAILURE_TTL_S: Final = 7 * 24 * 3600
+RESULT_TTL_S: Final = 24 * 3600
+FAILURE_TTL_S: Final = 7 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +28,14 @@ class JobSpec:
     """How one kind of owed work is enqueued.
 
     `describe` makes the line that on-call reads, from the job's argument alone: nothing that a
-    caller or a customer supplied gets into it.
+    caller or a customer supplied gets into it. `is_argument` tells whether a text has the shape of
+    that argument.
     """
 
     queue: str
     func_path: str
     describe: Callable[[str], str]
-    timeout_s: int = JOB_TIMEOUT_S
-    result_ttl_s: int = _RESULT_TTL_S
-    failure_ttl_s: int = _FAILURE_TTL_S
+    is_argument: Callable[[str], bool]
 
 
 def _describe_charge(topoff_id: str) -> str:
@@ -62,20 +61,17 @@ def _describe_cycle(account_id: str) -> str:
     return f"Start {account_id}'s new billing cycle, unless a call has"
 
 
-_CHARGE: Final = JobSpec("charges", "workers.charges.charge", _describe_charge)
-_LOOK: Final = JobSpec("upkeep", "workers.upkeep.look_at_threshold", _describe_look)
-_CYCLE: Final = JobSpec("upkeep", "workers.upkeep.turn_cycle", _describe_cycle)
-_EMAILS: Final = {
-    kind.value: JobSpec("emails", "workers.emails.send_notice", _describe_email(kind))
-    for kind in NoticeKind
-}
-
 #: Every spec there is, by kind of task.
 SPECS: Final[dict[str, JobSpec]] = {
-    "charge": _CHARGE,
-    "look": _LOOK,
-    "cycle": _CYCLE,
-    **{f"email:{kind}": spec for kind, spec in _EMAILS.items()},
+    "charge": JobSpec("charges", "workers.charges.charge", _describe_charge, is_record_id),
+    "look": JobSpec("upkeep", "workers.upkeep.look_at_threshold", _describe_look, is_account_id),
+    "cycle": JobSpec("upkeep", "workers.upkeep.turn_cycle", _describe_cycle, is_account_id),
+    **{
+        f"email:{kind}": JobSpec(
+            "emails", "workers.emails.send_notice", _describe_email(kind), is_record_id
+        )
+        for kind in NoticeKind
+    },
 }
 QUEUES: Final = ("charges", "emails", "upkeep")
 #: The dotted names of the only functions that a worker runs.
@@ -86,8 +82,7 @@ def spec_of(task: str) -> JobSpec:
     """Find how a task is enqueued. Raises ValueError when it is not one the ledger writes."""
     kind, _, argument = task.rpartition(":")
     spec = SPECS.get(kind)
-    is_argument = is_account_id if spec in (_LOOK, _CYCLE) else is_record_id
-    if spec is None or not is_argument(argument):
+    if spec is None or not spec.is_argument(argument):
         raise ValueError(f"not a task: {task[:80]!a}")
     return spec
 

@@ -1,4 +1,8 @@
-"""The one decision: is this call answered, what does it burn, and why."""
+"""The one decision: is this call answered, what does it burn, and why.
+
+The ledger's scripts decide calls (lua/account/admit_call.lua). `decide` and `burning_bucket` say
+the same in plain Python: they are the oracle that the scripts are tested against.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +105,7 @@ def burning_bucket(allotment: int) -> Bucket:
 
 
 def decide(standing: Standing) -> Verdict:
-    """Decide a call (R3, R5). The ledger's script does the same; a test holds them together."""
+    """Decide a call as the ledger's script does (R3, R5)."""
     if standing.suspended:
         return _drop(Reason.ACCOUNT_SUSPENDED)
     bucket = burning_bucket(standing.allotment)

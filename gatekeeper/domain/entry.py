@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class EntryType(StrEnum):
-    """What happened. The last four never change a balance; they complete a call's story."""
+    """What happened. The last four never change a balance; they complete the story."""
 
     ACCOUNT_OPENED = "account_opened"
     CALL_DEBITED = "call_debited"
@@ -28,8 +28,12 @@ class EntryType(StrEnum):
 class Entry:
     """One line of the log. The sum of an account's deltas is its balance.
 
-    `ref` names what caused it (a CallSid, a top-off, a payment reference), `cause` says why,
-    `number` is the account's own number for a call's entries.
+    `ref` names what caused it: a CallSid, a top-off, a payment reference, a period's start in ms,
+    or the account itself. `cause` says why; for a call's end it is Twilio's CallStatus, or `drop`
+    when a credit went back because Twilio had been told to drop the call (R12). `number` is the
+    account's own number for a call's entries, else "". `detail` is the call's record (see
+    ledger/records.py) for CALL_DEBITED and CALL_DROPPED, how long the call lasted in seconds for
+    CALL_RELEASED and CALL_SETTLED ("" when unknown), else "".
     """
 
     id: str

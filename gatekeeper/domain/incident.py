@@ -35,7 +35,6 @@ class Resolution(StrEnum):
     CARD_ATTACHED = "card_attached"
     TOPOFF_SUCCEEDED = "topoff_succeeded"
     SWITCHED_OFF = "switched_off"
-    SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,9 @@
-"""Top-offs: their states, the moves between them, and when one is due."""
+"""Top-offs: their states, the moves between them, and when one is due.
+
+The moves are rendered into the ledger's scripts. When one is due the scripts decide
+(lua/prelude.lua); `topoff_is_due` says the same in plain Python, and is the oracle that they are
+tested against.
+"""
 
 from __future__ import annotations
 

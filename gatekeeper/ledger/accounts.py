@@ -21,7 +21,11 @@ from gatekeeper.ledger.store import Store
 
 
 class Accounts:
-    """The verbs on accounts. All raise UnknownAccount, and redis.RedisError: outcome unknown."""
+    """The verbs on accounts.
+
+    Those that are given an `account_id` raise UnknownAccount, but for `incident`, which then finds
+    none. All raise redis.RedisError: the outcome is unknown.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store

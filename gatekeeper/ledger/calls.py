@@ -24,7 +24,6 @@ class Admission:
 
     repeated: bool
     verdict: Verdict
-    record: str
     allotment: int
     purchased: int
     route: str
@@ -90,7 +89,6 @@ class Calls:
         return Admission(
             repeated=status == "known",
             verdict=read_verdict(record),
-            record=record,
             allotment=allotment,
             purchased=purchased,
             route=route,

@@ -1,31 +1,68 @@
 """Every Redis key of the ledger is built here.
 
-| key                          | type   | fields or members                     | lifetime        |
-|------------------------------|--------|---------------------------------------|-----------------|
-| `gk:{s}:account:<id>`        | hash   | what decisions look at, see ACCOUNT   | for good        |
-| `gk:{s}:profile:<id>`        | hash   | name, e-mail, zone, card, cycle       | for good        |
-| `gk:{s}:route:<id>`          | string | an account's own route                | for good        |
-| `gk:{s}:drop:<id>`           | string | an account's own drop message         | for good        |
-| `gk:{s}:accounts`            | set    | ids of the shard's accounts           | for good        |
-| `gk:{s}:numbers:<id>`        | set    | numbers ever assigned to an account   | for good        |
-| `gk:{s}:call:<id>:<AC>:<CA>` | string | a call's record, see records.py       | CALL_KEPT_S     |
-| `gk:{s}:topoff:<id>`         | hash   | one top-off                           | 400 days more   |
-| `gk:{s}:payment:<id>:<ref>`  | string | credits added or removed for it       | 400 days        |
-| `gk:{s}:incident:<account>`  | hash   | the account's newest incident         | for good        |
-| `gk:{s}:notice:<id>`         | hash   | one e-mail's frozen content           | 90 days         |
-| `gk:{s}:log`                 | stream | entries                               | until trimmed   |
-| `gk:{s}:owed`                | zset   | task → due, in ms                     | until done      |
-| `gk:{s}:tries`               | hash   | task → times enqueued, first due, ms  | until done      |
-| `gk:number:<E.164>`          | hash   | account, route, previous, changed     | for good        |
-| `gk:outages`                 | zset   | from-to, ms → to                      | 48 h            |
-| `gk:shards`                  | string | the deployment's number of shards     | for good        |
+| key                          | type   | value, members or fields             | lifetime        |
+|------------------------------|--------|--------------------------------------|-----------------|
+| `gk:{s}:account:<id>`        | hash   | what verbs look at, see below        | for good        |
+| `gk:{s}:profile:<id>`        | hash   | what people look at, see below       | for good        |
+| `gk:{s}:route:<id>`          | string | an account's own route               | for good        |
+| `gk:{s}:drop:<id>`           | string | an account's own drop message        | for good        |
+| `gk:{s}:accounts`            | set    | ids of the shard's accounts          | for good        |
+| `gk:{s}:numbers:<id>`        | set    | an account's numbers, see numbers.py | for good        |
+| `gk:{s}:call:<id>:<AC>:<CA>` | string | a call's record, see records.py      | CALL_KEPT_S     |
+| `gk:{s}:topoff:<id>`         | hash   | one top-off, see below               | 400 days more   |
+| `gk:{s}:payment:<id>:<ref>`  | string | credits added or removed for it      | 400 days        |
+| `gk:{s}:incident:<id>`       | hash   | an account's newest, see below       | for good        |
+| `gk:{s}:notice:<id>`         | hash   | one e-mail's content, see below      | 90 days         |
+| `gk:{s}:log`                 | stream | entries                              | until trimmed   |
+| `gk:{s}:owed`                | zset   | task → due, in ms                    | until done      |
+| `gk:{s}:tries`               | hash   | task → times enqueued, first due, ms | until done      |
+| `gk:number:<E.164>`          | hash   | one phone number, see below          | for good        |
+| `gk:outages`                 | zset   | from-to, ms → to                     | 48 h            |
+| `gk:shards`                  | string | the deployment's number of shards    | for good        |
+| `gk:probe`                   | string | written to see if writes are taken   | 1 s             |
 
 `{s}` is the shard as a hash tag: every key of an account lies in one slot of a Redis Cluster, so
 each verb runs on one node. Numbers are looked up before the account is known and have no tag.
+On the channel `gk:{s}:wake` the scripts publish when work that they wrote down is due, in ms.
+A top-off has a lifetime only once it has ended; "400 days more" are counted from then.
+
+A flag is `1`, or absent; texts and numbers that are not set are absent. Credits unless said
+otherwise; what ends in `_ms` is milliseconds since the epoch.
+
+account
+    - `allotment` and `purchased`: the buckets. `allotment_size`: what a new period grants.
+    - `cycle_no`, `cycle_start_ms`, `cycle_end_ms`: the period; no end, no cycle.
+    - `topoff_on` ("1" or "0"), `threshold`, `topoff_amount`, `overdraft_limit`: the settings.
+    - `topoff`, `topoff_state`: the top-off in flight.
+    - `incident`: the open one. `blocked_by`: its reason. `retries`: failures in a row.
+      `retry_at_ms`: when an automatic attempt is allowed again.
+    - `suspended`: flag. `custom`: flag, the account has a route or drop message of its own.
+    - `low_told`, `drop_told`: flags, the e-mail of this crossing or empty spell is written.
+    - `price_minor`: its own price of a credit, minor units. `created_at_ms`.
+profile
+    - `name`, `email`, `timezone`. `anchor_ms`, `interval`: the billing cycle's.
+    - `customer`, `payment_method`: Stripe's ids. `card_brand`, `card_last4`, `card_expiry`.
+      `card_refused`: the decline code that forbids to try this card again.
+topoff
+    - `account`, `state`, `cause`, `credits`. `attempt`: counts from 1.
+    - `requested_at_ms`, `charging_at_ms`, `finished_at_ms`.
+    - fixed when the charge begins: `amount_minor`, `currency`, `customer`, `payment_method`,
+      `card_last4`. Before the confirmation: `payment_intent`.
+    - of a failure: `reason`, `decline_code`.
+incident
+    - `id`, `account`, `topoff`, `reason`, `credits`, `amount_minor`, `currency`, `decline_code`,
+      `at_ms`. Once it is over: `resolved_at_ms`, `resolution`.
+notice
+    - `kind`, `at_ms`, `balance`; by kind also `reason`, `credits`, `amount_minor`, `currency`,
+      `card_last4`, `threshold`.
+number
+    - `account` ("" when released), `route` ("" is the account's own), `previous`: whose it was
+      before, `changed_at_ms`: when it last changed hands.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 import zlib
 from dataclasses import dataclass
@@ -35,6 +72,8 @@ from gatekeeper.domain.call import CallId
 
 CALL_KEPT_S = 48 * 3600
 MAX_SHARDS = 1024
+#: Together about 5 MB when full.
+_CACHED_ACCOUNTS = 4096
 
 _TOKEN = re.compile(r"[0-9a-f]{12}")
 
@@ -92,13 +131,17 @@ class Keys:
         if not 1 <= shards <= MAX_SHARDS:
             raise ValueError(f"the number of shards must be from 1 to {MAX_SHARDS}")
         self.shards = shards
+        self._of_account = functools.lru_cache(_CACHED_ACCOUNTS)(self._build)
 
     def shard_of(self, account_id: str) -> int:
         """Find the shard an account lives in."""
         return zlib.crc32(account_id.encode()) % self.shards
 
     def of_account(self, account_id: str) -> AccountKeys:
-        """Build the keys of one account."""
+        """Build the keys of one account, or recall them: every verb asks for them."""
+        return self._of_account(account_id)
+
+    def _build(self, account_id: str) -> AccountKeys:
         prefix = f"gk:{{{self.shard_of(account_id)}}}"
         return AccountKeys(
             account=f"{prefix}:account:{account_id}",

@@ -69,7 +69,12 @@ class Payment:
 
 
 class Topoffs:
-    """The verbs on top-offs. All raise UnknownAccount; redis.RedisError: outcome unknown."""
+    """The verbs on top-offs.
+
+    Those that are given an `account_id` raise UnknownAccount, those that are given a `topoff_id`
+    raise UnknownTopoff, also when its account is unknown. All raise redis.RedisError: the outcome
+    is unknown.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store

@@ -69,27 +69,16 @@ _DROP_ADVICE: Final[dict[Reason, Advice]] = {
             f"are added. To buy credits now, {_BUY_CREDITS}. If this lasts, contact support."
         ),
     ),
-    Reason.ACCOUNT_SUSPENDED: Advice(
-        meaning="Your account is suspended.",
-        remedy="Contact support.",
-    ),
-    Reason.LEDGER_UNREACHABLE: Advice(
-        meaning="A fault on our side keeps us from checking your balance.",
-        remedy=(
-            "Nothing: calls are answered again once the fault is fixed. If this lasts, contact "
-            "support."
-        ),
-    ),
 }
 
 
 def drop_advice(reason: Reason) -> Advice:
     """Say why calls are dropped and what to do.
 
-    Raises ValueError for a reason that drops no customer's call.
+    Raises ValueError for a reason that no e-mail is sent for.
     """
     if reason not in _DROP_ADVICE:
-        raise ValueError(f"{reason.value} drops no customer's call")
+        raise ValueError(f"no e-mail is sent for {reason.value}")
     return _DROP_ADVICE[reason]
 
 

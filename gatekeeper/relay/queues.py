@@ -12,7 +12,15 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 from rq.utils import now, str_to_date
 
-from gatekeeper.jobs import QUEUES, argument_of, job_id, spec_of
+from gatekeeper.jobs import (
+    FAILURE_TTL_S,
+    JOB_TIMEOUT_S,
+    QUEUES,
+    RESULT_TTL_S,
+    argument_of,
+    job_id,
+    spec_of,
+)
 from gatekeeper.relay.link import Link
 
 #: A task and the number of one of its jobs.
@@ -45,9 +53,9 @@ class JobQueues:
                 self._queues[spec.queue].enqueue_call(
                     spec.func_path,
                     args=(argument,),
-                    timeout=spec.timeout_s,
-                    result_ttl=spec.result_ttl_s,
-                    failure_ttl=spec.failure_ttl_s,
+                    timeout=JOB_TIMEOUT_S,
+                    result_ttl=RESULT_TTL_S,
+                    failure_ttl=FAILURE_TTL_S,
                     description=spec.describe(argument),
                     job_id=job_id(task, number),
                     unique=True,

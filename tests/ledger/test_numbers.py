@@ -44,6 +44,18 @@ def test_a_number_that_changes_hands_remembers_whose_it_was(
     assert (record.account_id, record.previous, record.changed_at_ms) == (baker, able, clock())
 
 
+def test_another_route_is_no_change_of_hands(ledger: Ledger, clock: MovableClock) -> None:
+    able = _open(ledger)
+    ledger.numbers.assign_number(NUMBER, able, "route")
+    assigned_at_ms = clock()
+    clock.advance(s=60)
+    assert ledger.numbers.assign_number(NUMBER, able, "another route")
+    record = ledger.numbers.find(NUMBER)
+    assert record is not None
+    assert (record.route, record.changed_at_ms) == ("another route", assigned_at_ms)
+    assert (record.account_id, record.previous) == (able, "")
+
+
 def test_a_released_number_rests_before_another_account_gets_it(
     ledger: Ledger, clock: MovableClock
 ) -> None:

@@ -2,122 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable
-
 import pytest
 
-from gatekeeper.domain.account import Account, Card, NewAccount, TopoffSettings, new_account_id
+from gatekeeper.domain.account import MAX_CREDITS
 from gatekeeper.domain.call import Bucket, CallEnd, CallId, Decision, Reason
 from gatekeeper.domain.incident import INTERNAL_ERROR_COOL_DOWNS_S, FailureReason, Resolution
+from gatekeeper.domain.notice import BalanceLow, TopoffSucceeded
 from gatekeeper.domain.topoff import TopoffState
-from gatekeeper.ledger.calls import Admission, Settlement, Told
+from gatekeeper.ledger.calls import Settlement, Told
 from gatekeeper.ledger.errors import CorrectionRefused, PaymentMismatch
-from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.ledger.topoffs import Charge, Failed, Look, Payment, RetryAnswer, Settled
 from tests.conftest import MovableClock
-
-ACCOUNT_SID = "AC" + "1" * 32
-NUMBER = "+15550001111"
-PRICE_MINOR = 25
-_sids = itertools.count()
-
-
-class Desk:
-    """One account, and short words for what happens to it."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
-        self.id = new_account_id()
-
-    def open(self, *, allotment: int = 0, purchased: int = 0) -> Desk:
-        new = NewAccount(self.id, "Able", "a@example.com", allotment)
-        assert self.ledger.accounts.open_account(new)
-        if purchased:
-            self.ledger.accounts.add_credits(self.id, purchased, reference="start", cause="test")
-        return self
-
-    def topoff(
-        self, *, on: bool = True, threshold: int = 5, amount: int = 20, limit: int | None = None
-    ) -> Desk:
-        settings = TopoffSettings(on, threshold, amount, limit)
-        self.ledger.accounts.set_topoff(self.id, settings)
-        return self
-
-    def card(self, payment_method: str = "pm_1") -> Desk:
-        self.ledger.accounts.set_card(
-            self.id, Card("cus_1", payment_method, "visa", "4242", "12/2031")
-        )
-        return self
-
-    def call(self, call: CallId | None = None) -> Admission:
-        return self.ledger.calls.admit_call(self.id, call or new_call(), NUMBER)
-
-    def end(self, call: CallId, end: CallEnd, *, debit_unknown: bool = True) -> Settlement:
-        return self.ledger.calls.settle_call(
-            self.id, call, NUMBER, end, duration_s=7, debit_unknown=debit_unknown
-        )
-
-    def begin(self, topoff_id: str) -> Charge:
-        charge, _ = self.ledger.topoffs.begin_charge(
-            topoff_id, price_minor=PRICE_MINOR, currency="usd"
-        )
-        if charge is Charge.CHARGE:
-            self.ledger.topoffs.record_intent(topoff_id, f"pi_{topoff_id}")
-        return charge
-
-    def succeed(self, topoff_id: str) -> Settled:
-        credits = self.ledger.topoffs.topoff(topoff_id).credits
-        payment = Payment(f"pi_{topoff_id}", credits * PRICE_MINOR, "usd", "cus_1", "4242")
-        return self.ledger.topoffs.settle_topoff(topoff_id, payment)
-
-    def decline(self, topoff_id: str, *, never_again: bool = False) -> Failed:
-        return self.ledger.topoffs.fail_topoff(
-            topoff_id,
-            payment_intent=f"pi_{topoff_id}",
-            reason=FailureReason.DECLINED,
-            decline_code="generic_decline",
-            card_refused=never_again,
-        )
-
-    def break_down(self, topoff_id: str) -> Failed:
-        return self.ledger.topoffs.fail_topoff(
-            topoff_id,
-            payment_intent=f"pi_{topoff_id}",
-            reason=FailureReason.INTERNAL_ERROR,
-            cool_downs_s=INTERNAL_ERROR_COOL_DOWNS_S,
-        )
-
-    def failed_topoff(self, fail: Callable[[str], Failed]) -> str:
-        """Let the top-off in flight fail; returns its id."""
-        topoff_id = self.account.topoff_id
-        assert self.begin(topoff_id) is Charge.CHARGE
-        assert fail(topoff_id) is Failed.FAILED
-        return topoff_id
-
-    @property
-    def account(self) -> Account:
-        return self.ledger.accounts.account(self.id)
-
-    @property
-    def mail(self) -> list[str]:
-        """The kinds of the e-mails owed, oldest first."""
-        shard = self.ledger.keys.shard_of(self.id)
-        return [
-            task.split(":")[1]
-            for task, _ in self.ledger.owed.tasks(shard)
-            if task.startswith("email:")
-        ]
-
-
-def new_call() -> CallId:
-    return CallId(ACCOUNT_SID, f"CA{next(_sids):032x}")
-
-
-@pytest.fixture
-def desk(ledger: Ledger) -> Desk:
-    return Desk(ledger)
-
+from tests.ledger.desk import NUMBER, PRICE_MINOR, Desk, new_call
 
 # R1: one credit a call
 
@@ -145,6 +41,20 @@ def test_r1_a_dropped_call_stays_dropped_when_credits_come(desk: Desk) -> None:
     desk.ledger.accounts.add_credits(desk.id, 5, reference="r", cause="test")
     assert desk.call(call).verdict.decision is Decision.DROP
     assert desk.account.balance == 5
+
+
+def test_r1_a_repeated_call_still_goes_where_its_account_says(desk: Desk) -> None:
+    desk.open(allotment=1)
+    own = {"route": "sip:bob@pbx.example.com", "drop_message": "We are closed today."}
+    desk.ledger.accounts.update_account(desk.id, **own)
+    answered, dropped = new_call(), new_call()
+    for call in (answered, dropped, answered, dropped):
+        admission = desk.call(call)
+        assert {"route": admission.route, "drop_message": admission.drop_message} == own
+    assert admission.repeated
+    desk.ledger.accounts.update_account(desk.id, route="")
+    assert (desk.call(answered).route, desk.call(dropped).route) == ("", "")
+    assert desk.call(dropped).drop_message == "We are closed today."
 
 
 # R2: settled at the end
@@ -357,6 +267,16 @@ def test_r7_the_price_and_the_card_are_fixed_when_the_charge_begins(desk: Desk) 
     assert (topoff.amount_minor, topoff.currency) == (20 * PRICE_MINOR, "usd")
 
 
+def test_r7_the_accounts_own_price_is_charged(desk: Desk) -> None:
+    desk.open().card().topoff(amount=20)
+    desk.ledger.accounts.update_account(desk.id, price_minor="31")
+    topoff_id = desk.account.topoff_id
+    assert desk.begin(topoff_id) is Charge.CHARGE
+    assert desk.ledger.topoffs.topoff(topoff_id).amount_minor == 20 * 31
+    with pytest.raises(PaymentMismatch):
+        desk.succeed(topoff_id)  # with the default price
+
+
 # R8: failure
 
 
@@ -495,6 +415,14 @@ def test_r10_a_late_success_credits_and_resolves(desk: Desk) -> None:
     assert desk.ledger.topoffs.topoff(topoff_id).state is TopoffState.SUCCEEDED
 
 
+def test_r10_a_late_success_leaves_no_trace_of_the_failure_in_the_topoff(desk: Desk) -> None:
+    desk.open(allotment=4).card().topoff()
+    topoff_id = desk.failed_topoff(desk.decline)
+    assert desk.ledger.topoffs.topoff(topoff_id).reason is FailureReason.DECLINED
+    desk.succeed(topoff_id)
+    assert desk.ledger.topoffs.topoff(topoff_id).reason is None
+
+
 def test_r10_a_late_success_leaves_another_topoff_in_flight(desk: Desk) -> None:
     desk.open(allotment=4).card().topoff(amount=20)
     first = desk.failed_topoff(desk.break_down)
@@ -542,6 +470,40 @@ def test_r11_a_low_balance_is_told_once_a_crossing(desk: Desk) -> None:
     assert desk.mail == ["balance_low"] * 2
 
 
+@pytest.mark.parametrize(("charged", "named"), [("1881", "1881"), ("", "4242")])
+def test_r11_the_confirmation_names_the_card_that_was_charged(
+    desk: Desk, charged: str, named: str
+) -> None:
+    desk.open().card().topoff(amount=20)
+    topoff_id = desk.account.topoff_id
+    desk.begin(topoff_id)
+    payment = Payment(f"pi_{topoff_id}", 20 * PRICE_MINOR, "usd", "cus_1", charged)
+    desk.ledger.topoffs.settle_topoff(topoff_id, payment)
+    (notice,) = desk.notices
+    assert isinstance(notice, TopoffSucceeded)
+    assert notice.card_last4 == named
+    assert desk.ledger.topoffs.topoff(topoff_id).card_last4 == named
+
+
+def test_r11_a_correction_can_leave_a_low_balance_too(desk: Desk) -> None:
+    desk.open(purchased=6).topoff(on=False, threshold=5)
+    remove = desk.ledger.accounts.remove_credits
+    remove(desk.id, 1, reference="a", cause="mistake")
+    assert desk.mail == []
+    remove(desk.id, 1, reference="b", cause="mistake")
+    remove(desk.id, 1, reference="c", cause="mistake")
+    (notice,) = desk.notices
+    assert isinstance(notice, BalanceLow)
+    assert (notice.balance, notice.threshold) == (4, 5)
+
+
+def test_r6_a_correction_below_the_threshold_requests_a_topoff_instead(desk: Desk) -> None:
+    desk.open(purchased=6).card().topoff(threshold=5)
+    desk.ledger.accounts.remove_credits(desk.id, 2, reference="a", cause="mistake")
+    assert desk.account.topoff_state is TopoffState.REQUESTED
+    assert desk.mail == []
+
+
 # R15: the log
 
 
@@ -566,6 +528,18 @@ def test_r15_corrections_are_entries_and_count_once(desk: Desk) -> None:
     entries = [(e.type, e.purchased_delta, e.cause) for e in desk.ledger.log.entries(desk.id)]
     assert entries[1:] == [("credits_added", 9, "goodwill"), ("credits_removed", -2, "mistake")]
     assert desk.account.balance == 7
+
+
+def test_r15_no_correction_makes_more_credits_than_the_most(desk: Desk) -> None:
+    desk.open(purchased=10)
+    add = desk.ledger.accounts.add_credits
+    with pytest.raises(CorrectionRefused, match=f"only {MAX_CREDITS - 10} purchased"):
+        add(desk.id, MAX_CREDITS - 9, reference="a", cause="goodwill")
+    assert desk.account.purchased == 10
+    assert add(desk.id, MAX_CREDITS - 10, reference="a", cause="goodwill")
+    assert desk.account.purchased == MAX_CREDITS
+    with pytest.raises(CorrectionRefused):
+        add(desk.id, 1, reference="b", cause="goodwill")
 
 
 def test_the_explanation_is_what_the_decision_saw(desk: Desk) -> None:

@@ -59,8 +59,6 @@ DROP_REASONS = (
     Reason.EMPTY_TOPOFF_OFF,
     Reason.EMPTY_TOPOFF_FAILED,
     Reason.EMPTY_OVERDRAFT_USED,
-    Reason.ACCOUNT_SUSPENDED,
-    Reason.LEDGER_UNREACHABLE,
 )
 EVERY_NOTICE: tuple[Notice, ...] = (
     SUCCEEDED,

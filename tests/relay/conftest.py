@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from gatekeeper.domain.account import NewAccount, TopoffSettings, new_account_id
+from gatekeeper.domain.call import CallId
 from gatekeeper.jobs import QUEUES
 from gatekeeper.ledger.client import connect
 from gatekeeper.ledger.ledger import Ledger
@@ -29,6 +31,15 @@ def owe_charge(ledger: Ledger) -> str:
     account_id = new_account_id()
     ledger.accounts.open_account(NewAccount(account_id, "Able", "able@example.com"))
     return f"charge:{ledger.accounts.set_topoff(account_id, TOPOFF)}"
+
+
+def owe_email(ledger: Ledger) -> str:
+    """Open an account and drop a call of it, which it is told of; returns its id."""
+    account_id = new_account_id()
+    ledger.accounts.open_account(NewAccount(account_id, "Able", "able@example.com"))
+    call = CallId("AC" + "1" * 32, f"CA{secrets.token_hex(16)}")
+    ledger.calls.admit_call(account_id, call, "+15550001111")
+    return account_id
 
 
 def tries_of(ledger: Ledger, task: str) -> int:

@@ -18,7 +18,13 @@ from structlog.testing import capture_logs
 from gatekeeper.domain.account import NewAccount, new_account_id
 from gatekeeper.domain.call import CallId, Decision
 from gatekeeper.domain.incident import FailureReason
-from gatekeeper.jobs import JOB_TIMEOUT_S, argument_of, job_id, spec_of
+from gatekeeper.jobs import (
+    FAILURE_TTL_S,
+    JOB_TIMEOUT_S,
+    RESULT_TTL_S,
+    argument_of,
+    job_id,
+)
 from gatekeeper.ledger.keys import account_of
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.relay import Relay
@@ -55,8 +61,8 @@ def test_a_charge_that_is_owed_becomes_a_job_that_on_call_can_read(
     assert list(job.args) == [topoff_id]
     assert job.description == f"Charge {account_id}: top-off {token}"
     assert job.timeout == JOB_TIMEOUT_S
-    assert job.result_ttl == spec_of(task).result_ttl_s
-    assert job.failure_ttl == spec_of(task).failure_ttl_s
+    assert job.result_ttl == RESULT_TTL_S
+    assert job.failure_ttl == FAILURE_TTL_S
     assert job.get_status() == JobStatus.QUEUED
     assert tries_of(ledger, task) == 1
 

@@ -24,6 +24,7 @@ RECORD = f"{ACCOUNT}-0123456789ab"
 TASKS = (
     f"charge:{RECORD}",
     f"look:{ACCOUNT}",
+    f"cycle:{ACCOUNT}",
     *(email_task(kind, RECORD) for kind in NoticeKind),
 )
 
@@ -60,6 +61,7 @@ def test_descriptions_say_what_and_for_whom() -> None:
         "charge:",
         f"charge:{ACCOUNT}",
         f"look:{RECORD}",
+        f"cycle:{RECORD}",
         f"email:{RECORD}",
         f"email:party:{RECORD}",
         f"charge:{RECORD}\n",

@@ -15,7 +15,7 @@ from rq.webhook import Webhook
 
 from gatekeeper.bootstrap import Parts
 from gatekeeper.domain.topoff import TopoffState
-from gatekeeper.jobs import argument_of, job_id, spec_of
+from gatekeeper.jobs import JOB_TIMEOUT_S, RESULT_TTL_S, argument_of, job_id, spec_of
 from gatekeeper.sandbox.stripe import SandboxControl
 from tests.conftest import wait_until
 from tests.payments.till import Debtor, Till
@@ -35,8 +35,8 @@ def enqueue(own: Parts, task: str) -> Job:
     return queue.enqueue_call(
         spec.func_path,
         args=(argument,),
-        timeout=spec.timeout_s,
-        result_ttl=spec.result_ttl_s,
+        timeout=JOB_TIMEOUT_S,
+        result_ttl=RESULT_TTL_S,
         description=spec.describe(argument),
         job_id=job_id(task, 1),
     )
