@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Self
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 from gatekeeper.domain.call import CallEnd, CallId
 from gatekeeper.domain.phone import is_e164
@@ -64,23 +64,23 @@ def parse_form(body: bytes) -> list[tuple[str, str]]:
         raise MisshapenRequest(f"the body has more than {MAX_BODY_BYTES} bytes")
     if body.count(b"&") >= MAX_FIELDS:
         raise MisshapenRequest(f"the body has more than {MAX_FIELDS} fields")
-    pairs = []
     try:
-        for item in body.decode().split("&"):
-            if not item:
-                continue
-            name, _, value = item.partition("=")
-            # Most names and values need no decoding, and looking is cheaper than decoding.
-            if "+" in value:
-                value = value.replace("+", " ")
-            if "%" in value:
-                value = unquote(value, errors="strict")
-            if "+" in name or "%" in name:
-                name = unquote(name.replace("+", " "), errors="strict")
-            pairs.append((name, value))
+        return [
+            # Most fields need no decoding, and looking is cheaper than decoding.
+            _decode(item) if "%" in item or "+" in item else item.partition("=")[::2]
+            for item in body.decode().split("&")
+            if item
+        ]
     except UnicodeDecodeError:
         raise MisshapenRequest("the body is not UTF-8") from None
-    return pairs
+
+
+def _decode(item: str) -> tuple[str, str]:
+    name, _, value = item.replace("+", " ").partition("=")
+    value = value.replace("%2B", "+")  # nearly all that is escaped: every phone number has one
+    if "%" in value:
+        value = unquote_to_bytes(value).decode()
+    return unquote_to_bytes(name).decode() if "%" in name else name, value
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@
 -- A reply's first element is always a status word. `unknown_account` means nothing was changed,
 -- and so does `cycle_over`: the account's period has ended, and start_cycle comes first (R4).
 --
--- TOPOFF_MOVES is rendered from gatekeeper/domain/topoff.py.
+-- topoff_moves() is rendered from gatekeeper/domain/topoff.py.
 
 local ACCOUNT, PROFILE, LOG, OWED, TRIES = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local INCIDENT, NEW_TOPOFF, NEW_NOTICE = KEYS[6], KEYS[7], KEYS[8]
@@ -18,21 +18,24 @@ local ID, NOW, TOKEN, WAKE = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local RECORD_KEPT_S, NOTICE_KEPT_S = 34560000, 7776000
 local NEW_ID = ID .. '-' .. TOKEN
 
--- The account's fields as a table. Absent numbers are 0, absent texts are ''.
+-- The account's fields as a table. Absent numbers are 0, absent texts are ''. `standing` is for
+-- `explain`: Lua takes longer to write a number than to read it, so texts stay texts.
 local function read_account()
   local f = redis.call('HMGET', ACCOUNT, 'purchased', 'allotment', 'suspended', 'topoff_on',
     'threshold', 'topoff_amount', 'overdraft_limit', 'topoff', 'topoff_state', 'blocked_by',
     'retry_at_ms', 'cycle_no', 'custom', 'low_told', 'drop_told', 'cycle_end_ms')
   if not f[1] then return nil end
+  local overdraft_limit = f[7] or f[6]
   local account = {
     purchased = tonumber(f[1]), allotment = tonumber(f[2]), suspended = f[3] == '1',
     topoff_on = f[4] == '1', threshold = tonumber(f[5]), topoff_amount = tonumber(f[6]),
-    topoff = f[8] or '', topoff_state = f[9] or '', blocked_by = f[10] or '',
-    retry_at_ms = tonumber(f[11] or '') or 0, cycle_no = f[12], custom = f[13] == '1',
-    low_told = f[14] == '1', drop_told = f[15] == '1',
+    overdraft_limit = tonumber(overdraft_limit), topoff = f[8] or '', topoff_state = f[9] or '',
+    blocked_by = f[10] or '', retry_at_ms = f[11] and tonumber(f[11]) or 0, cycle_no = f[12],
+    custom = f[13] == '1', low_told = f[14] == '1', drop_told = f[15] == '1',
     cycle_over = f[16] and tonumber(NOW) >= tonumber(f[16]),
+    standing = f[2] .. ' ' .. f[1] .. (f[4] == '1' and ' 1 ' or ' 0 ') .. f[5] .. ' ' .. f[6]
+      .. ' ' .. overdraft_limit,
   }
-  account.overdraft_limit = tonumber(f[7] or '') or account.topoff_amount
   account.balance = account.allotment + account.purchased
   return account
 end
@@ -131,7 +134,8 @@ end
 
 -- Whether the domain's table has this move of a top-off.
 local function may_move(from, to)
-  return TOPOFF_MOVES[from] ~= nil and TOPOFF_MOVES[from][to] == true
+  local moves = topoff_moves()[from]
+  return moves ~= nil and moves[to] == true
 end
 
 -- Strike off owed work that is done.
@@ -147,10 +151,9 @@ local BLOCK_LETTER = { no_payment_method = 'n', declined = 'd', internal_error =
 -- gatekeeper/ledger/records.py reads it. The head is six characters: state, decision, reason
 -- (two), bucket, debited.
 local function explain(account, requested)
-  return table.concat({ account.allotment, account.purchased, account.topoff_on and 1 or 0,
-    account.threshold, account.topoff_amount, account.overdraft_limit,
-    account.topoff_state == '' and '-' or string.sub(account.topoff_state, 1, 1),
-    BLOCK_LETTER[account.blocked_by] or '-', requested and 1 or 0, account.cycle_no, NOW }, ' ')
+  local topoff = account.topoff_state == '' and '-' or string.sub(account.topoff_state, 1, 1)
+  return account.standing .. ' ' .. topoff .. ' ' .. (BLOCK_LETTER[account.blocked_by] or '-')
+    .. (requested and ' 1 ' or ' 0 ') .. account.cycle_no .. ' ' .. NOW
 end
 
 -- Take one credit for a call: the allotment first (R3). Writes the call's record and its entry,
