@@ -1,3 +1,5 @@
+import contextlib
+
 """The embedded Valkey server: its settings, its data, and how it fails."""
 
 import os
@@ -191,4 +193,5 @@ def test_the_server_does_not_outlive_a_killed_owner(tmp_path: Path) -> None:
         port = int(owner.stdout.readline())
         with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
             owner.kill()
-            assert connection.recv(1) == b""  # the connection ends with the server
+            with contextlib.suppress(ConnectionResetError):
+                assert connection.recv(1) == b""  # the connection ends with the server
