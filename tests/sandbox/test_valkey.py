@@ -1,7 +1,6 @@
-import contextlib
-
 """The embedded Valkey server: its settings, its data, and how it fails."""
 
+import contextlib
 import os
 import re
 import socket
