@@ -7,7 +7,6 @@ from enum import StrEnum
 from typing import Final, cast
 
 from gatekeeper.domain.call import CallEnd, CallId, CallRecord, Decision, Verdict
-from gatekeeper.ledger.cycles import Cycles
 from gatekeeper.ledger.keys import CALL_KEPT_S
 from gatekeeper.ledger.records import read_call, read_verdict
 from gatekeeper.ledger.store import Store
@@ -67,9 +66,8 @@ class Told(StrEnum):
 class Calls:
     """The verbs on calls."""
 
-    def __init__(self, store: Store, cycles: Cycles, kept_s: int = CALL_KEPT_S) -> None:
+    def __init__(self, store: Store, kept_s: int = CALL_KEPT_S) -> None:
         self._store = store
-        self._cycles = cycles
         self._kept_s = kept_s
 
     def admit_call(self, account_id: str, call: CallId, number: str) -> Admission:
@@ -78,7 +76,7 @@ class Calls:
         Raises UnknownAccount; redis.RedisError when the ledger cannot say.
         """
         own = self._store.keys.of_account(account_id)
-        status, record, allotment, purchased, route, drop_message = self._cycles.run_in_cycle(
+        status, record, allotment, purchased, route, drop_message = self._store.run(
             "admit_call",
             account_id,
             call.call_sid,
@@ -110,7 +108,7 @@ class Calls:
         With `debit_unknown` a completed call that the ledger never saw was let through without it
         and is debited now (R12). Raises UnknownAccount, redis.RedisError.
         """
-        reply = self._cycles.run_in_cycle(
+        reply = self._store.run(
             "settle_call",
             account_id,
             call.call_sid,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from gatekeeper.domain.account import Account
 from gatekeeper.domain.cycle import Interval, Period, period_of
 from gatekeeper.ledger.store import Store
@@ -34,7 +32,7 @@ class Cycles:
         the next period on.
         """
         period = period_of(anchor_ms, interval, self._store.clock())
-        self.run_in_cycle(
+        self._store.run(
             "set_cycle",
             account_id,
             allotment,
@@ -43,17 +41,3 @@ class Cycles:
             period.start_ms,
             period.end_ms,
         )
-
-    def run_in_cycle(
-        self, verb: str, account_id: str, *args: str | int, keys: tuple[str, ...] = ()
-    ) -> list[Any]:
-        """Run a verb, after the turn of the cycle if that is due (see lua/prelude.lua).
-
-        A period could end between the two; so it is tried until the verb is done.
-        """
-        while True:
-            reply = self._store.run(verb, account_id, *args, keys=keys)
-            if reply[0] != "cycle_over":
-                return reply
-            anchor_ms, interval = int(reply[1]), Interval(reply[2])
-            self.start_cycle(account_id, period_of(anchor_ms, interval, self._store.clock()))

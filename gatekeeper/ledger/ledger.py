@@ -33,7 +33,7 @@ class Ledger:
         self.accounts = Accounts(store)
         self.numbers = Numbers(store)
         self.cycles = Cycles(store)
-        self.calls = Calls(store, self.cycles, call_kept_s)
+        self.calls = Calls(store, call_kept_s)
         self.topoffs = Topoffs(store)
         self.owed = Owed(store)
         self.log = Log(store)

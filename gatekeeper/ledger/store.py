@@ -9,6 +9,7 @@ from typing import Any
 
 from redis import Redis
 
+from gatekeeper.domain.cycle import Interval, period_of
 from gatekeeper.ledger.errors import UnknownAccount
 from gatekeeper.ledger.keys import Keys
 from gatekeeper.ledger.scripts import Scripts
@@ -37,7 +38,22 @@ class Store:
         *args: str | int,
         keys: Sequence[str] = (),
     ) -> list[Any]:
-        """Run a verb on an account. Raises UnknownAccount; redis.RedisError: outcome unknown."""
+        """Run a verb on an account, after the turn of its cycle if that is due (R4).
+
+        Raises UnknownAccount; redis.RedisError: outcome unknown.
+        """
+        while True:
+            reply = self._run_once(verb, account_id, args, keys)
+            if reply[0] == "unknown_account":
+                raise UnknownAccount(account_id)
+            if reply[0] != "cycle_over":
+                return reply
+            period = period_of(int(reply[1]), Interval(reply[2]), self.clock())
+            self._run_once("start_cycle", account_id, (period.start_ms, period.end_ms), ())
+
+    def _run_once(
+        self, verb: str, account_id: str, args: Sequence[str | int], keys: Sequence[str]
+    ) -> list[Any]:
         own = self.keys.of_account(account_id)
         token = secrets.token_hex(6)
         new_id = f"{account_id}-{token}"
@@ -56,6 +72,4 @@ class Store:
             ),
             (account_id, self.clock(), token, own.wake, *args),
         )
-        if reply[0] == "unknown_account":
-            raise UnknownAccount(account_id)
         return reply

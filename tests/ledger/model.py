@@ -101,12 +101,12 @@ class Model:
         self._forget_warnings()
         return True
 
-    def _turn_if_over(self) -> None:
+    def turn_if_over(self) -> None:
         if self.cycle_end_ms is not None and self.now_ms >= self.cycle_end_ms:
             self.turn()
 
     def set_cycle(self, allotment: int, anchor_ms: int, interval: Interval) -> None:
-        self._turn_if_over()
+        self.turn_if_over()
         period = period_of(anchor_ms, interval, self.now_ms)
         if self.cycle_end_ms is None:
             self.cycle_start_ms = period.start_ms
@@ -204,7 +204,7 @@ class Model:
         ended_first = sid in self.calls and self.calls[sid].state is CallState.UNDECIDED
         if sid in self.calls and not ended_first:
             return True, self.calls[sid].verdict
-        self._turn_if_over()
+        self.turn_if_over()
         verdict = decide(self.standing)
         call = self.calls[sid] = ModelCall(verdict, cycle_no=self.cycle_no)
         answered = verdict.decision is Decision.ANSWER
@@ -226,7 +226,7 @@ class Model:
         self._debit()
 
     def settle(self, sid: str, end: CallEnd, debit_unknown: bool) -> str:
-        self._turn_if_over()
+        self.turn_if_over()
         completed = end is CallEnd.COMPLETED
         call = self.calls.get(sid)
         if call is None:
@@ -255,6 +255,7 @@ class Model:
         return "closed"
 
     def admit_offline(self, sid: str, told: Decision) -> str:
+        self.turn_if_over()
         call = self.calls.get(sid)
         if call is None:
             self.calls[sid] = ModelCall(OFFLINE[told])
@@ -282,6 +283,7 @@ class Model:
     # Settings
 
     def set_topoff(self, settings: TopoffSettings) -> None:
+        self.turn_if_over()
         self.settings = settings
         if not settings.enabled:
             self._unblock()
@@ -289,18 +291,21 @@ class Model:
         self._look()
 
     def set_card(self, card: str) -> None:
+        self.turn_if_over()
         self.card, self.card_refused = card, False
         if card:
             self._unblock()
             self._look()
 
     def set_suspended(self, suspended: bool) -> None:
+        self.turn_if_over()
         lifted = self.suspended
         self.suspended = suspended
         if lifted:
             self._look()
 
     def correct(self, credits: int, reference: str) -> str:
+        self.turn_if_over()
         if reference in self.references:
             return "repeated" if self.references[reference] == credits else "conflict"
         if credits < 0 and -credits > self.purchased:
@@ -319,6 +324,7 @@ class Model:
     # Top-offs
 
     def retry(self, incident_id: str) -> str:
+        self.turn_if_over()
         if self.topoff_id:
             return "in_flight"
         if not self.incident_open or incident_id != self.incident_id:
@@ -327,6 +333,7 @@ class Model:
         return "requested"
 
     def look(self) -> str:
+        self.turn_if_over()
         if self.retry_at_ms is not None and self.retry_at_ms > self.now_ms:
             self.look_owed_at_ms = self.retry_at_ms
             return "early"
@@ -352,6 +359,7 @@ class Model:
         return "charge"
 
     def settle_topoff(self, topoff_id: str, payment_intent: str) -> str:
+        self.turn_if_over()
         topoff = self.topoffs[topoff_id]
         if not topoff.payment_intent or payment_intent != topoff.payment_intent:
             return "mismatch"
@@ -372,6 +380,7 @@ class Model:
     def fail_topoff(
         self, topoff_id: str, reason: FailureReason, refused: bool, cool_downs_s: tuple[int, ...]
     ) -> str:
+        self.turn_if_over()
         topoff = self.topoffs[topoff_id]
         if topoff.state in (TopoffState.FAILED, TopoffState.SUCCEEDED):
             return "repeated"

@@ -195,3 +195,15 @@ def test_an_account_without_an_allotment_has_no_cycle_until_it_gets_one(
     assert _buckets(ledger, account_id) == (3, 0)
     clock.advance(s=31 * DAY_S)
     assert ledger.cycles.turn(ledger.accounts.account(account_id))
+
+
+def test_no_card_is_charged_on_the_balance_of_a_period_that_is_over(
+    ledger: Ledger, clock: MovableClock
+) -> None:
+    account_id = _open(ledger, 3)
+    for _ in range(2):
+        ledger.calls.admit_call(account_id, _new_call(), NUMBER)
+    clock.advance(s=31 * DAY_S)
+    ledger.accounts.set_topoff(account_id, TopoffSettings(True, 2, 10))
+    assert _buckets(ledger, account_id) == (3, 0)
+    assert ledger.accounts.account(account_id).topoff_id == ""

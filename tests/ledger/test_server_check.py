@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from gatekeeper.ledger.server_check import problems, problems_of
+from gatekeeper.ledger.server_check import Severity, examine, examine_info, problems
 from gatekeeper.sandbox.valkey import EmbeddedValkey
 
 FIT: dict[str, Any] = {
@@ -20,6 +20,7 @@ FIT: dict[str, Any] = {
     "aof_last_write_status": "ok",
     "role": "master",
 }
+UNFIT, NOTABLE = Severity.UNFIT, Severity.NOTABLE
 
 
 @pytest.fixture
@@ -35,14 +36,16 @@ def test_the_embedded_server_is_fit(client: Redis) -> None:
 @pytest.mark.parametrize("policy", ["allkeys-lru", "volatile-lru", "volatile-ttl"])
 def test_every_eviction_policy_is_a_problem(client: Redis, policy: str) -> None:
     client.config_set("maxmemory-policy", policy)
-    (problem,) = problems(client)
-    assert problem.startswith(f"maxmemory-policy is {policy}")
+    (problem,) = examine(client)
+    assert problem.sentence.startswith(f"maxmemory-policy is {policy}")
+    assert problem.severity is Severity.UNFIT
 
 
 def test_without_an_append_only_file_a_restart_loses_calls(client: Redis) -> None:
     client.config_set("appendonly", "no")
-    (problem,) = problems(client)
-    assert problem.startswith("appendonly is off")
+    (problem,) = examine(client)
+    assert problem.sentence.startswith("appendonly is off")
+    assert problem.severity is Severity.UNFIT
 
 
 def test_a_replica_takes_no_writes(client: Redis) -> None:
@@ -56,28 +59,41 @@ def test_a_server_that_forbids_info_is_not_checked(client: Redis) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "problem"),
+    ("change", "severity", "problem"),
     [
-        ({"redis_version": "6.2.14"}, "the server is version 6.2.14; 7.0 or later is needed"),
-        ({"redis_version": "7.0.15"}, None),
-        ({"redis_version": "10.1.0"}, None),
-        ({"redis_version": "unstable"}, "the server's version could not be checked"),
-        ({"redis_version": None}, "the server's version could not be checked"),
+        (
+            {"redis_version": "6.2.14"},
+            UNFIT,
+            "the server is version 6.2.14; 7.0 or later is needed",
+        ),
+        ({"redis_version": "unstable"}, NOTABLE, "the server's version could not be checked"),
+        ({"redis_version": None}, NOTABLE, "the server's version could not be checked"),
         (
             {"maxmemory_policy": None},
+            NOTABLE,
             "maxmemory-policy could not be checked; it must be noeviction",
         ),
-        ({"aof_enabled": None}, "appendonly could not be checked; it must be on"),
+        ({"aof_enabled": None}, NOTABLE, "appendonly could not be checked; it must be on"),
         (
             {"aof_last_write_status": "err"},
+            UNFIT,
             "the append-only file could not be written last time: the disk may be full",
         ),
         (
             {"evicted_keys": 12},
+            NOTABLE,
             "12 keys have been evicted since the server started; run an audit",
         ),
     ],
 )
-def test_what_a_server_says_of_itself(change: dict[str, Any], problem: str | None) -> None:
+def test_what_a_server_says_of_itself(
+    change: dict[str, Any], severity: Severity, problem: str
+) -> None:
     info = {name: value for name, value in (FIT | change).items() if value is not None}
-    assert problems_of(info) == ([problem] if problem else [])
+    (found,) = examine_info(info)
+    assert (found.severity, found.sentence) == (severity, problem)
+
+
+@pytest.mark.parametrize("version", ["7.0.15", "7.2.4", "10.1.0"])
+def test_a_version_that_will_do(version: str) -> None:
+    assert examine_info(FIT | {"redis_version": version}) == []

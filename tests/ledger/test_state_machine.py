@@ -215,6 +215,7 @@ class LedgerMachine(RuleBasedStateMachine):
             "customer": "cus_1",
         }
         if wrong:
+            self.model.turn_if_over()
             facts[wrong] = 1 if wrong == "amount_minor" else "eur"
         expected = "mismatch" if wrong else ""
         expected = expected or self.model.settle_topoff(topoff_id, facts["payment_intent"])

@@ -8,7 +8,8 @@
 --   ARGV[5..] the verb's own
 -- New top-offs, incidents and notices are called <account id>-<token>.
 -- A reply's first element is always a status word. `unknown_account` means nothing was changed,
--- and so does `cycle_over`: the account's period has ended, and start_cycle comes first (R4).
+-- and so does `cycle_over`: the account's period has ended, and start_cycle comes first (R4). Every
+-- verb that looks at the balance says so; gatekeeper/ledger/store.py then does that.
 --
 -- topoff_moves() is rendered from gatekeeper/domain/topoff.py.
 

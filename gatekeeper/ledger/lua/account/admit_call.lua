@@ -3,7 +3,7 @@
 -- KEYS[9] call   KEYS[10] route   KEYS[11] drop message
 -- ARGV[5] CallSid   ARGV[6] the account's number   ARGV[7] seconds a call is kept
 -- Replies
---   {'unknown_account'}, {'cycle_over', anchor, ms, interval}
+--   {'unknown_account'}, {'cycle_over', …}
 --   {'known' | 'decided', record, allotment, purchased, route, drop message}
 --     the buckets as they are now; route and drop message are '' unless the account has its own
 -- Writes the call, the account's buckets, one entry, and what is owed: a top-off, a warning that

@@ -15,6 +15,7 @@
 local known = redis.call('GET', KEYS[9])
 local account = read_account()
 if not account then return { 'unknown_account' } end
+if account.cycle_over then return cycle_over() end
 local told = ARGV[8] == 'answer' and 'A' or 'D'
 
 if not known then

@@ -8,6 +8,7 @@ if not account then
   strike(task)
   return { 'unknown_account' }
 end
+if account.cycle_over then return cycle_over() end
 if account.retry_at_ms > tonumber(NOW) then
   owe(task, account.retry_at_ms)
   return { 'early', '' }

@@ -8,6 +8,7 @@
 
 local account = read_account()
 if not account then return { 'unknown_account' } end
+if account.cycle_over then return cycle_over() end
 local credits = tonumber(ARGV[5])
 local before = redis.call('GET', KEYS[9])
 if before then

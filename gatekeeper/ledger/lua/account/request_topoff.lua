@@ -5,6 +5,7 @@
 
 local account = read_account()
 if not account then return { 'unknown_account' } end
+if account.cycle_over then return cycle_over() end
 if account.topoff ~= '' then return { 'in_flight', account.topoff } end
 if redis.call('HGET', ACCOUNT, 'incident') ~= ARGV[5] then return { 'no_such_incident', '' } end
 request_topoff(account, 'retry')

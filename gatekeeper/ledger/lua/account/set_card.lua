@@ -6,6 +6,7 @@
 
 local account = read_account()
 if not account then return { 'unknown_account' } end
+if account.cycle_over then return cycle_over() end
 redis.call('HDEL', PROFILE, 'card_refused')
 if ARGV[6] == '' then
   redis.call('HDEL', PROFILE, 'payment_method', 'card_brand', 'card_last4', 'card_expiry')

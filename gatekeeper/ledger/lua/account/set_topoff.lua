@@ -6,6 +6,7 @@
 
 local account = read_account()
 if not account then return { 'unknown_account' } end
+if account.cycle_over then return cycle_over() end
 redis.call('HSET', ACCOUNT, 'topoff_on', ARGV[5], 'threshold', ARGV[6], 'topoff_amount', ARGV[7])
 if ARGV[8] == '' then
   redis.call('HDEL', ACCOUNT, 'overdraft_limit')

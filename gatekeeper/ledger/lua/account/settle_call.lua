@@ -5,7 +5,7 @@
 -- ARGV[8] terminal CallStatus   ARGV[9] duration, s, or ''
 -- ARGV[10] '1': a completed call that the ledger never saw was let through and is debited (R12)
 -- Replies
---   {'unknown_account'}, {'cycle_over', anchor, ms, interval}
+--   {'unknown_account'}, {'cycle_over', …}
 --   {'repeated' | 'kept' | 'released' | 'closed' | 'debited', allotment, purchased}
 -- Writes the call's state; for a release the bucket it came from, unless the allotment has been
 -- reset since; for a late debit what admit_call writes.

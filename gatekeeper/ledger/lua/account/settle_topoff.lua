@@ -14,6 +14,7 @@ local account = read_account()
 local f = redis.call('HMGET', KEYS[9], 'state', 'payment_intent', 'amount_minor', 'currency',
   'credits', 'customer', 'card_last4')
 if not account or not f[1] then return { 'unknown_topoff' } end
+if account.cycle_over then return cycle_over() end
 
 local function reply(status)
   return { status, account.allotment, account.purchased }

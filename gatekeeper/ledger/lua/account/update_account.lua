@@ -8,6 +8,7 @@
 
 local account = read_account()
 if not account then return { 'unknown_account' } end
+if account.cycle_over then return cycle_over() end
 local hash_of = { suspended = ACCOUNT, price_minor = ACCOUNT, name = PROFILE, email = PROFILE,
   timezone = PROFILE }
 local text_of = { route = KEYS[9], drop_message = KEYS[10] }
