@@ -2,9 +2,18 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench run check format requirements clean
+# The processes of the Procfile that run on; the first gets the port itself.
+PROCESSES := web relay charges emails upkeep
 
-demo: .venv/installed ## everything on this machine, no accounts or keys: make demo ARGS=--once plays the story and exits
+.DEFAULT_GOAL := help
+.PHONY: help install demo test bench run format requirements clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+install: .venv/installed ## what it needs, into .venv; then: . .venv/bin/activate
+
+demo: .venv/installed ## everything on this machine, no accounts or keys; ARGS=--once plays the story and exits
 	@$(BIN)/gatekeeper demo $(ARGS)
 
 test: .venv/installed ## format, lint, types, imports, tests
@@ -17,8 +26,13 @@ test: .venv/installed ## format, lint, types, imports, tests
 bench: .venv/installed ## the figures of docs/performance.md, measured on this machine
 	@$(BIN)/python -m bench $(ARGS)
 
-run: .venv/installed .env ## the processes of the Procfile with the settings of .env
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/honcho start $(ARGS)
+# Honcho gives each process a port of its own, counted from a base, and would read .env by rules of
+# its own: it is told the base, and left without a file.
+run: .venv/installed .env ## the Procfile's processes with the settings of .env, on this machine
+	@$(BIN)/gatekeeper release
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/honcho --env /dev/null start \
+		--port "$$($(BIN)/python -c 'from gatekeeper.settings import load_settings as load; print(load().port)')" \
+		$(ARGS) $(PROCESSES)
 
 format: .venv/installed ## format the code and mend what the linter can mend
 	$(BIN)/ruff format .

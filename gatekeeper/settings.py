@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, Self
+from contextlib import suppress
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
 from urllib.parse import urlsplit
 
+from dotenv import dotenv_values
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gatekeeper.domain.call import Decision
 from gatekeeper.domain.route import DEFAULT_DROP_MESSAGE, DropMessage, Route
+from gatekeeper.ledger.client import check_redis_url
 from gatekeeper.mail.compose import SenderIdentity
 from gatekeeper.mail.smtp import SmtpRelay
-from gatekeeper.telephony.signature import parse_tokens
+from gatekeeper.telephony.signature import SignatureChecker, parse_tokens
 
 MAX_PRICE_MINOR = 1_000_000
+_ENV_FILE: Final = ".env"
 
 
 class SettingsError(Exception):
@@ -68,30 +75,53 @@ def _check_support_email(text: str) -> None:
     SenderIdentity("any@example.com", "any", support_email=text)
 
 
-_ANY_ACCOUNT_SID = "AC" + 32 * "0"
-_RedisUrl = Annotated[SecretStr, _url("redis", "rediss")]
-_Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f\x7f]+$")]
+def _check_bind_host(text: str) -> None:
+    with suppress(ValueError):
+        ipaddress.ip_address(text)
+        return
+    if not _HOST_NAME.fullmatch(text):
+        raise ValueError("must be an IP address or a host name, without a port")
+
+
+#: The last label begins with a letter: four numbers that are no address are no name either.
+_HOST_NAME: Final = re.compile(
+    r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)*[a-z](?:[a-z0-9-]*[a-z0-9])?", re.IGNORECASE
+)
+_ANY_ACCOUNT_SID: Final = "AC" + 32 * "0"
+_RedisUrl = Annotated[SecretStr, _url("redis", "rediss"), _readable(check_redis_url)]
+
+
+def _whole(least: int, most: int) -> Any:
+    """Make the field of a whole number; what it must be is told to whoever set another value."""
+    return Field(ge=least, le=most, description=f"must be a whole number from {least} to {most}")
 
 
 class Settings(BaseSettings):
     """Everything that a deployment chooses. Each field is the variable of the same name.
 
-    URLs are kept as secrets where they may hold a password.
+    URLs are kept as secrets where they may hold a password. A field's description says what it
+    must be, where pydantic's own words would not help.
     """
 
     model_config = SettingsConfigDict(
-        env_file=".env",
+        env_file=_ENV_FILE,
         env_ignore_empty=True,
         extra="ignore",
         hide_input_in_errors=True,
         frozen=True,
     )
 
-    public_url: Annotated[SecretStr, _url("https", "http", bare=True)]
+    public_url: Annotated[
+        SecretStr,
+        _url("https", "http", bare=True),
+        _readable(lambda url: SignatureChecker(url, {})),
+    ]
     redis_url: _RedisUrl
     queue_redis_url: _RedisUrl | None = None
 
-    twilio_account_sid: str = Field(pattern=r"^AC[0-9a-f]{32}$")
+    twilio_account_sid: str = Field(
+        pattern=r"^AC[0-9a-f]{32}$", description="must be AC and 32 hex digits"
+    )
     twilio_auth_token: Annotated[
         SecretStr, _readable(lambda text: parse_tokens(text, _ANY_ACCOUNT_SID))
     ]
@@ -111,11 +141,23 @@ class Settings(BaseSettings):
 
     smtp_url: Annotated[SecretStr, _readable(SmtpRelay.from_url)]
     mail_from: Annotated[str, _readable(lambda text: SenderIdentity(text, "any"))]
-    product_name: _Name = "AI Receptionist"
+    product_name: str = Field(
+        default="AI Receptionist",
+        pattern=r"^[^\p{C}\p{Zl}\p{Zp}]{1,80}$",
+        description="must be 1 to 80 printable characters",
+    )
     support_email: Annotated[str, _readable(_check_support_email)] | None = None
 
-    credit_price: int = Field(ge=1, le=MAX_PRICE_MINOR)
-    currency: str = Field(default="usd", pattern=r"^[a-z]{3}$")
+    credit_price: int = Field(
+        ge=1,
+        le=MAX_PRICE_MINOR,
+        description="must be a whole number of the currency's smallest unit, such as 25 for $0.25",
+    )
+    currency: str = Field(
+        default="usd",
+        pattern=r"^[a-z]{3}$",
+        description="must be three lower-case letters, such as usd",
+    )
 
     answer_url: Annotated[str, _readable(Route.parse)]
     drop_message: Annotated[str, _readable(DropMessage)] = DEFAULT_DROP_MESSAGE.text
@@ -125,17 +167,25 @@ class Settings(BaseSettings):
     drop_voice: Annotated[str, _readable(lambda name: DropMessage("any", voice=name))] = (
         DEFAULT_DROP_MESSAGE.voice
     )
-    ledger_down_policy: Decision = Decision.ANSWER
+    ledger_down_policy: Decision = Field(
+        default=Decision.ANSWER, description="must be answer or drop"
+    )
 
-    shards: int = Field(default=1, ge=1, le=1024)
-    owed_lease_s: float = Field(default=15.0, gt=0, le=3600)
+    shards: Annotated[int, _whole(1, 1024)] = 1
+    owed_lease_s: float = Field(
+        default=15.0, ge=0.1, le=3600, description="must be a number of seconds from 0.1 to 3600"
+    )
 
-    port: int = Field(default=8000, ge=1, le=65535)
-    web_host: str = "0.0.0.0"  # noqa: S104 - a PaaS routes to every interface
-    web_workers: int = Field(default=1, ge=1, le=64)
-    web_threads: int = Field(default=4, ge=1, le=256)
+    port: Annotated[int, _whole(1, 65535)] = 8000
+    web_host: Annotated[str, _readable(_check_bind_host)] = "0.0.0.0"  # noqa: S104 - a PaaS routes to every interface
+    web_workers: Annotated[int, _whole(1, 64)] = 1
+    web_threads: Annotated[int, _whole(1, 256)] = 4
 
-    ops_username: str | None = None
+    ops_username: str | None = Field(
+        default=None,
+        pattern=r"^[^:\p{C}]+$",
+        description="must be printable characters without a colon",
+    )
     ops_password: SecretStr | None = None
 
     @model_validator(mode="after")
@@ -201,7 +251,7 @@ class Settings(BaseSettings):
 
 
 class _StripeKeyAlone(BaseSettings):
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", hide_input_in_errors=True)
+    model_config = SettingsConfigDict(env_file=_ENV_FILE, extra="ignore", hide_input_in_errors=True)
 
     stripe_secret_key: SecretStr = SecretStr("")
 
@@ -221,17 +271,53 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        problems = [
-            line
-            for item in error.errors(include_input=False, include_context=False)
-            for line in _explain(item["loc"], item["msg"], item["type"])
-        ]
-        raise SettingsError(sorted(problems)) from None
+        problems = _problems(error)
+    except UnicodeDecodeError:
+        problems = [f"{_ENV_FILE}: is not UTF-8"]
+    raise SettingsError(problems)
 
 
-def _explain(location: tuple[int | str, ...], message: str, kind: str) -> list[str]:
-    text = message.removeprefix("Value error, ")
-    if not location:  # from _check_together: named already, one problem a line
-        return text.split("\n")
-    name = str(location[0]).upper()
-    return [f"{name}: is not set" if kind == "missing" else f"{name}: {text}"]
+def misspelt_names() -> dict[str, str]:
+    """Find names in `.env` that no setting has, each with the setting that it resembles."""
+    if not Path(_ENV_FILE).is_file():
+        return {}
+    known = [field.upper() for field in Settings.model_fields]
+    unknown = {name for name in dotenv_values(_ENV_FILE) if name.upper() not in known}
+    close = {name: get_close_matches(name.upper(), known, n=1, cutoff=0.8) for name in unknown}
+    return {name: matches[0] for name, matches in close.items() if matches}
+
+
+def _problems(error: ValidationError) -> list[str]:
+    problems: list[str] = []
+    missing: set[str] = set()
+    for item in error.errors(include_url=False, include_input=False, include_context=False):
+        if not item["loc"]:  # from _check_together: named already, one problem a line
+            problems += item["msg"].removeprefix("Value error, ").split("\n")
+        elif item["type"] == "missing":
+            missing.add(str(item["loc"][0]).upper())
+        else:
+            problems.append(_explain(str(item["loc"][0]), item["msg"], item["type"]))
+    return sorted(problems + _explain_missing(missing))
+
+
+def _explain(field: str, message: str, kind: str) -> str:
+    said_here = message.removeprefix("Value error, ") if kind == "value_error" else None
+    description = Settings.model_fields[field].description
+    return f"{field.upper()}: {said_here or description or message}"
+
+
+def _explain_missing(names: set[str]) -> list[str]:
+    meant = {setting: name for name, setting in misspelt_names().items()}
+    problems = [
+        f"{name}: is not set" + (f"; {_ENV_FILE} has {meant[name]}" if name in meant else "")
+        for name in names
+    ]
+    required = {
+        name.upper() for name, field in Settings.model_fields.items() if field.is_required()
+    }
+    if names == required and not Path(_ENV_FILE).is_file():
+        problems.append(
+            f"{_ENV_FILE}: there is none in this folder;"
+            f" copy .env.example to {_ENV_FILE} and fill it in"
+        )
+    return problems

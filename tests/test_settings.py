@@ -6,9 +6,16 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from gatekeeper.domain.call import Decision
-from gatekeeper.settings import Settings, SettingsError, load_settings, refuse_live_key
+from gatekeeper.settings import (
+    Settings,
+    SettingsError,
+    load_settings,
+    misspelt_names,
+    refuse_live_key,
+)
 
 ROOT = Path(__file__).parents[1]
 GOOD = {
@@ -59,7 +66,50 @@ def test_no_secret_is_ever_printed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_everything_that_is_missing_is_named_at_once() -> None:
     with pytest.raises(SettingsError) as caught:
         load_settings()
-    assert {problem.split(":")[0] for problem in caught.value.problems} == set(GOOD)
+    assert {problem.split(":")[0] for problem in caught.value.problems} == {".env", *GOOD}
+    assert caught.value.problems[0] == (
+        ".env: there is none in this folder; copy .env.example to .env and fill it in"
+    )
+
+
+def test_where_there_is_a_file_or_a_variable_only_what_is_missing_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CREDIT_PRICE", "25")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert ".env" not in str(caught.value)
+    monkeypatch.delenv("CREDIT_PRICE")
+    (tmp_path / ".env").touch()
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert ".env" not in str(caught.value)
+
+
+def test_a_misspelt_name_is_told_beside_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lines = ["CREDIT_PRIZE=25", "WEB_THREAD=8", "AWS_REGION=x", "port=1", "export DROP_VOICES=x"]
+    (tmp_path / ".env").write_text("\n".join(lines))
+    assert misspelt_names() == {
+        "CREDIT_PRIZE": "CREDIT_PRICE",
+        "WEB_THREAD": "WEB_THREADS",
+        "DROP_VOICES": "DROP_VOICE",
+    }
+    for name, value in GOOD.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("CREDIT_PRICE")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert caught.value.problems == ["CREDIT_PRICE: is not set; .env has CREDIT_PRIZE"]
+
+
+def test_a_file_that_is_not_text(tmp_path: Path) -> None:
+    assert misspelt_names() == {}
+    (tmp_path / ".env").write_bytes(b"PRODUCT_NAME=B\xe4cker\n")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert caught.value.problems == [".env: is not UTF-8"]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +118,23 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
         ("PUBLIC_URL", "gate.example.com"),
         ("PUBLIC_URL", "https://gate.example.com/path"),
         ("PUBLIC_URL", "https://gate.example.com:notaport"),
+        ("PUBLIC_URL", "https://user@gate.example.com"),
+        ("PUBLIC_URL", "https://user:hunter2@gate.example.com"),
         ("REDIS_URL", "http://redis.example.com"),
+        ("REDIS_URL", "redis://redis.example.com/0?socket_timeout=30"),
+        ("REDIS_URL", "redis://redis.example.com/0?decode_responses=False"),
+        ("REDIS_URL", "redis://redis.example.com/0?db=3"),
+        ("REDIS_URL", "redis://redis.example.com/0?ssl_cert_reqs=none"),
+        ("REDIS_URL", "rediss://redis.example.com/0?ssl_cert_reqs=none&protocol=3"),
+        ("REDIS_URL", "rediss://redis.example.com/0?ssl_cert_reqs=perhaps"),
+        ("REDIS_URL", "rediss://redis.example.com/0?ssl_no_such_option=1"),
+        ("REDIS_URL", "rediss://redis.example.com/0?ssl_min_version=old"),
+        ("REDIS_URL", "redis://redis.example.com/gatekeeper"),
+        ("REDIS_URL", "redis://redis.example.com/0/1"),
+        ("REDIS_URL", "redis://redis.example.com/-1"),
+        ("REDIS_URL", "redis://redis.example.com/0#1"),
+        ("QUEUE_REDIS_URL", "redis://redis.example.com/0?socket_timeout=30"),
+        ("QUEUE_REDIS_URL", "redis://redis.example.com/queues"),
         ("TWILIO_ACCOUNT_SID", "AC123"),
         ("TWILIO_AUTH_TOKEN", "a,,b"),
         ("TWILIO_AUTH_TOKEN", "ACnot:token"),
@@ -90,6 +156,14 @@ def test_everything_that_is_missing_is_named_at_once() -> None:
         ("SHARDS", "-1"),
         ("PORT", "65536"),
         ("WEB_THREADS", "none"),
+        ("WEB_HOST", "not a host"),
+        ("WEB_HOST", "127.0.0.1:8000"),
+        ("WEB_HOST", "999.0.0.1"),
+        ("WEB_HOST", "http://localhost"),
+        ("WEB_HOST", "-"),
+        ("OWED_LEASE_S", "0.09"),
+        ("OWED_LEASE_S", "nan"),
+        ("PRODUCT_NAME", "B\udce4cker"),
     ],
 )
 def test_a_mistyped_variable_is_named_without_its_value(
@@ -100,6 +174,55 @@ def test_a_mistyped_variable_is_named_without_its_value(
     (problem,) = caught.value.problems
     assert problem.startswith(f"{name}: ")
     assert value not in problem.removeprefix(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        (
+            "CREDIT_PRICE",
+            "0.25",
+            "must be a whole number of the currency's smallest unit, such as 25 for $0.25",
+        ),
+        ("TWILIO_ACCOUNT_SID", "AC123", "must be AC and 32 hex digits"),
+        ("TWILIO_ACCOUNT_SID", "AC" + "A" * 32, "must be AC and 32 hex digits"),
+        ("CURRENCY", "EURO", "must be three lower-case letters, such as usd"),
+        ("PORT", "http", "must be a whole number from 1 to 65535"),
+        ("SHARDS", "0", "must be a whole number from 1 to 1024"),
+        ("WEB_WORKERS", "65", "must be a whole number from 1 to 64"),
+        ("WEB_THREADS", "257", "must be a whole number from 1 to 256"),
+        ("OWED_LEASE_S", "soon", "must be a number of seconds from 0.1 to 3600"),
+        ("LEDGER_DOWN_POLICY", "hang up", "must be answer or drop"),
+        ("PRODUCT_NAME", "x" * 81, "must be 1 to 80 printable characters"),
+        ("OPS_USERNAME", "on:call", "must be printable characters without a colon"),
+    ],
+)
+def test_what_a_variable_must_be_is_told_in_plain_words(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, says: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        _load(monkeypatch, **{"OPS_PASSWORD": "secret", "OPS_USERNAME": "oncall", name: value})
+    assert caught.value.problems == [f"{name}: {says}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("WEB_HOST", host) for host in ("0.0.0.0", "::", "::1", "localhost", "gate-1.internal")),
+        ("REDIS_URL", "redis://redis.example.com"),
+        ("REDIS_URL", "redis://redis.example.com/"),
+        ("REDIS_URL", "redis://redis.example.com/15"),
+        ("REDIS_URL", "rediss://redis.example.com/?ssl_cert_reqs=none&ssl_check_hostname=false"),
+        ("REDIS_URL", "rediss://redis.example.com/0?ssl_ca_certs=/etc/redis/ca.pem"),
+        ("QUEUE_REDIS_URL", "redis://[::1]:6380/1"),
+        ("OWED_LEASE_S", "0.1"),
+        ("PUBLIC_URL", "https://gate.example.com:8443"),
+    ],
+)
+def test_a_value_that_can_be_used(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    loaded = getattr(_load(monkeypatch, **{name: value}), name.lower())
+    text = loaded.get_secret_value() if isinstance(loaded, SecretStr) else str(loaded)
+    assert text == value
 
 
 def test_contradictions(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,6 +34,13 @@ class CommandLine(click.Group):
     A failure that is not expected is a fault of ours and keeps its traceback.
     """
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse what nothing can store or print, wherever it stands."""
+        for position, text in enumerate(args, start=1):
+            if not _is_utf8(text):
+                raise click.ClickException(f"word {position} of the command is not UTF-8")
+        return super().parse_args(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """List the commands in the table's order."""
         return list(COMMANDS)
@@ -45,6 +52,16 @@ class CommandLine(click.Group):
         module, _, name = COMMANDS[cmd_name][0].partition(":")
         command: click.Command = getattr(import_module(module), name)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is meant, or say which might be."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            misspelt = error.command_name
+        raise click.NoSuchCommand(misspelt, possibilities=COMMANDS, ctx=ctx)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """Write the table, without importing what is in it."""
@@ -66,6 +83,15 @@ class CommandLine(click.Group):
                 raise
         # Raised outside of the handler: what was caught may hold more than the sentence tells.
         raise click.ClickException(sentence)
+
+
+def _is_utf8(text: str) -> bool:
+    """Tell whether the system gave us characters: other bytes reach Python as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @click.command(cls=CommandLine)

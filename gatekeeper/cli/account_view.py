@@ -97,9 +97,10 @@ def account_panel(
         "name": account.name,
         "e-mail": account.email,
         "time zone": account.timezone,
+        "state": state_word(account),
         "balance": f"{account.balance} (allotment {account.allotment} of {account.allotment_size},"
         f" purchased {account.purchased})",
-        "auto top-off": _topoff_line(account),
+        "auto top-off": topoff_line(account) + _in_flight_clause(account),
         "card": _card_line(account.card),
         "incident": _incident_line(account, incident),
         "numbers": ", ".join(numbers) or "none",
@@ -111,8 +112,7 @@ def account_panel(
         + ("" if account.price_minor else " (the default)"),
         "cycle": _cycle_line(account),
     }
-    title = f"{account.id} (suspended)" if account.suspended else account.id
-    return Panel(facts(rows), title=title, title_align="left", expand=False)
+    return Panel(facts(rows), title=account.id, title_align="left", expand=False)
 
 
 def _cycle_line(account: Account) -> str:
@@ -124,17 +124,36 @@ def _cycle_line(account: Account) -> str:
 
 def balance_line(account: Account) -> str:
     """Tell an account's balance, and a top-off that will change it."""
-    on_its_way = f"; top-off {account.topoff_id} is {account.topoff_state}"
-    return f"balance {account.balance}{on_its_way if account.topoff_id else ''}"
+    return f"balance {account.balance}{_in_flight_clause(account)}"
 
 
-def _topoff_line(account: Account) -> str:
+def _in_flight_clause(account: Account) -> str:
+    return f"; top-off {account.topoff_id} is {account.topoff_state}" if account.topoff_id else ""
+
+
+def topoff_line(account: Account) -> str:
+    """Tell what automatic top-offs are set to, and what they lack."""
     topoff = account.topoff
-    line = (
-        f"{'on' if topoff.enabled else 'off'}: {topoff.amount} credits below {topoff.threshold},"
-        f" overdraft limit {account.overdraft_limit}"
+    terms = (
+        f"{topoff.amount} credits below {topoff.threshold}, overdraft limit"
+        f" {account.overdraft_limit}"
     )
-    return f"{line}; {account.topoff_id} is {account.topoff_state}" if account.topoff_id else line
+    if not topoff.enabled:
+        return f"off (once on: {terms})"
+    if account.card is None:
+        return f"on: {terms}; but no card is attached: gatekeeper card set {account.id} --help"
+    return f"on: {terms}"
+
+
+def state_word(account: Account) -> str:
+    """Tell in a word or two what keeps an account from being as it should; `ok` if nothing does."""
+    if account.suspended:
+        return "suspended"
+    if account.blocked_by is not None:
+        return account.blocked_by.label
+    if account.topoff_state is not None:
+        return f"top-off {account.topoff_state}"
+    return "no card" if account.topoff.enabled and account.card is None else "ok"
 
 
 def _card_line(card: Card | None) -> str:

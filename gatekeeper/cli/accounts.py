@@ -12,6 +12,7 @@ from gatekeeper.cli.account_view import (
     account_document,
     account_panel,
     account_summary,
+    state_word,
     topoff_document,
 )
 from gatekeeper.cli.deployment import load_parts
@@ -108,13 +109,13 @@ def list_accounts(*, as_json: bool) -> None:
         "accounts": [{**account_summary(one), "topoff": topoff_document(one)} for one in found]
     }
     names = ("id", "name", "balance", "auto top-off", "state")
-    lines = table(names, map(_row, found), right=("balance",))
+    lines = table(names, map(_row, found), right=("balance",), cut=("name", "state"))
     show(document, lines if found else "no accounts yet", as_json=as_json)
 
 
 def _row(one: Account) -> tuple[str, ...]:
     enabled = "on" if one.topoff.enabled else "off"
-    return one.id, one.name, str(one.balance), enabled, _state(one)
+    return one.id, one.name, str(one.balance), enabled, state_word(one)
 
 
 def _read_all(ledger: Ledger) -> Iterator[Account]:
@@ -122,14 +123,6 @@ def _read_all(ledger: Ledger) -> Iterator[Account]:
         ids = lookback.account_ids(ledger, shard)
         for found, _ in lookback.accounts_with_position(ledger, shard, ids):
             yield found
-
-
-def _state(one: Account) -> str:
-    if one.suspended:
-        return "suspended"
-    if one.blocked_by is not None:
-        return one.blocked_by.label
-    return f"top-off {one.topoff_state}" if one.topoff_state else ""
 
 
 @account.command(name="set")
@@ -181,7 +174,7 @@ def set_account(
         )
     if fields:
         parts.ledger.accounts.update_account(account_id, **fields)
-    names = sorted([*fields, *cycle_given])
+    names = sorted([*(name.replace("_", "-") for name in given), *cycle_given])
     show({"id": account_id, "set": names}, "set: " + ", ".join(names), as_json=as_json)
 
 

@@ -12,12 +12,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from gatekeeper.audit import Difference, audit_account, audit_ledger
 from gatekeeper.cli.deployment import load_parts
 from gatekeeper.cli.output import json_option, show, table
+from gatekeeper.cli.parameters import AccountId
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.ledger.lookback import log_length
 
 
 @click.command()
-@click.argument("account_id", metavar="[ID]", required=False)
+@click.argument("account_id", metavar="[ID]", type=AccountId(), required=False)
 @json_option
 def audit(account_id: str | None, *, as_json: bool) -> None:
     """Hold every account, or one, against its entries; exit code 1 when any differs."""

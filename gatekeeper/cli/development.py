@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
+from urllib.parse import urlsplit
 
 import click
 from rich.console import Console
@@ -14,11 +17,15 @@ from rich.progress import Progress
 
 from gatekeeper.cli.deployment import load_parts
 from gatekeeper.cli.output import json_option
+from gatekeeper.cli.parameters import AccountId
+from gatekeeper.cli.sentences import one_line
 from gatekeeper.cli.simulation import Line, Report, compare
 from gatekeeper.cli.simulation import simulate as run
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.sandbox.caller import NotLoopbackError, TwilioCaller
 from gatekeeper.settings import refuse_live_key
+
+_CONNECT_TIMEOUT_S: Final = 2.0
 
 
 @click.command()
@@ -31,7 +38,13 @@ from gatekeeper.settings import refuse_live_key
     help="Calls a second.",
 )
 @click.option("--target", help="The gate's address on this machine; by default its PORT.")
-@click.option("--account", "account_ids", multiple=True, help="Only numbers of these accounts.")
+@click.option(
+    "--account",
+    "account_ids",
+    type=AccountId(),
+    multiple=True,
+    help="Only numbers of these accounts.",
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="The same mixture again.")
 @json_option
 def simulate(
@@ -64,6 +77,7 @@ def simulate(
         )
     except NotLoopbackError as error:
         raise click.ClickException(str(error)) from error
+    _require_answer(base)
     with caller, _progress(calls, quiet=as_json) as on_call:
         placed = run(caller, lines, calls=calls, rate_per_s=rate, seed=seed, on_call=on_call)
     report = compare(placed, lines, ledger)
@@ -72,11 +86,28 @@ def simulate(
 
 
 def _lines(ledger: Ledger, account_ids: tuple[str, ...]) -> list[Line]:
+    for id_ in account_ids:
+        ledger.accounts.account(id_)  # an unknown account is not one without numbers
     ids = account_ids or tuple(ledger.accounts.ids())
     lines = [Line(number, id_) for id_ in ids for number in ledger.numbers.of_account(id_)]
     if not lines:
-        raise click.ClickException("no account has a number: see `gatekeeper number assign`")
+        who = "none of these accounts" if account_ids else "no account"
+        raise click.ClickException(f"{who} has a number: see `gatekeeper number assign`")
     return lines
+
+
+def _require_answer(base: str) -> None:
+    parts = urlsplit(base)
+    try:
+        socket.create_connection((parts.hostname, parts.port or 80), _CONNECT_TIMEOUT_S).close()
+    except (OSError, ValueError):  # the second: a port that is none
+        pass
+    else:
+        return
+    raise click.ClickException(
+        f"nothing answers at {one_line(base)}: start a gate with `gatekeeper serve`,"
+        " or give its --target"
+    )
 
 
 @contextmanager

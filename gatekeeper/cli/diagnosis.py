@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 from urllib.parse import urlsplit
@@ -14,16 +13,16 @@ import redis
 import stripe
 
 from gatekeeper.bootstrap import Parts
+from gatekeeper.cli.example_values import example_names
 from gatekeeper.cli.routes import is_own_webhook
 from gatekeeper.cli.sentences import describe_redis_error, describe_stripe_error
 from gatekeeper.domain.route import RouteKind
 from gatekeeper.ledger.client import connect
 from gatekeeper.ledger.errors import LedgerRefusal
-from gatekeeper.ledger.server_check import problems
+from gatekeeper.ledger.server_check import Severity, examine
 from gatekeeper.ledger.shard_count import check_shard_count, fix_shard_count
-from gatekeeper.mail.smtp_errors import translate
-from gatekeeper.mail.smtp_session import Deadline, SmtpSession
-from gatekeeper.mail.smtp_url import Security
+from gatekeeper.mail.smtp import MailServerUnavailable
+from gatekeeper.settings import misspelt_names
 
 _TIMEOUT_S: Final = 5.0
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -48,6 +47,10 @@ class Finding:
 
 def diagnose(parts: Parts) -> Iterator[Finding]:
     """Check everything there is, one thing after another, changing nothing."""
+    yield from _check_names()
+    if unfilled := example_names(parts.settings):
+        yield from _still_examples(unfilled)
+        return
     yield _ok("settings", "understood")
     yield _check_public_url(parts)
     yield _check_answer_route(parts)
@@ -60,15 +63,26 @@ def diagnose(parts: Parts) -> Iterator[Finding]:
 
 
 def check_before_release(parts: Parts) -> Iterator[Finding]:
-    """Check what must stop a deployment, and fix the number of shards.
-
-    A server that is unfit but works is a warning here: the version that runs now uses it, too.
-    """
+    """Check what must stop a deployment, and fix the number of shards."""
+    yield from _check_names()
+    if unfilled := example_names(parts.settings):
+        yield from _still_examples(unfilled)
+        return
     yield _ok("settings", "understood")
-    for finding in _check_ledger(parts):
-        yield finding if finding.status is not Status.FAIL else _warn(finding.name, finding.detail)
+    yield from _check_ledger(parts)
     yield _check_writes(parts)
     yield _check_shards(parts, lambda: fix_shard_count(parts.ledger))
+
+
+def _check_names() -> Iterator[Finding]:
+    for name, setting in sorted(misspelt_names().items()):
+        yield _warn("settings", f"{name} in .env is no setting; did you mean {setting}?")
+
+
+def _still_examples(names: list[str]) -> Iterator[Finding]:
+    """Tell what was not filled in. Nothing else is looked at: it would be asked of strangers."""
+    for name in names:
+        yield _fail("settings", f"{name}: still the example's value")
 
 
 def _ok(name: str, detail: str) -> Finding:
@@ -85,7 +99,9 @@ def _fail(name: str, detail: str) -> Finding:
 
 def _check_public_url(parts: Parts) -> Finding:
     origin = urlsplit(parts.settings.public_origin)
-    if origin.scheme != "https" and origin.hostname not in _LOOPBACK:
+    if origin.hostname in _LOOPBACK:
+        return _warn("PUBLIC_URL", "leads to this machine: Twilio and Stripe cannot reach it")
+    if origin.scheme != "https":
         return _warn("PUBLIC_URL", "is http: what Twilio and Stripe send can be read on its way")
     return _ok("PUBLIC_URL", "understood")
 
@@ -101,12 +117,13 @@ def _check_answer_route(parts: Parts) -> Finding:
 
 def _check_ledger(parts: Parts) -> Iterator[Finding]:
     try:
-        found = problems(parts.ledger.client)
+        found = examine(parts.ledger.client)
     except redis.RedisError as error:
         yield _fail("ledger", describe_redis_error(error))
         return
     for problem in found:
-        yield _fail("ledger", problem)
+        tell = _fail if problem.severity is Severity.UNFIT else _warn
+        yield tell("ledger", problem.sentence)
     if not found:
         yield _ok("ledger", "reachable, keeps what is written, evicts nothing")
 
@@ -152,13 +169,11 @@ def _check_stripe(parts: Parts) -> Finding:
 
 
 def _check_mail(parts: Parts) -> Finding:
-    """Greet the mail server. Its user name and password are not tried."""
-    server, deadline = parts.mail.server, Deadline(_TIMEOUT_S)
-    tls = ssl.create_default_context() if server.security is Security.TLS else None
+    """Go as far as a message would: encrypted and logged in, where the URL asks for it."""
+    relay = replace(parts.mail, timeout_s=_TIMEOUT_S)
     try:
-        with closing(SmtpSession(server.host, server.port, deadline=deadline, tls=tls)) as session:
-            session.ehlo_or_helo_if_needed()
-            session.quit()
-    except OSError as error:
-        return _fail("mail", str(translate(error, str(server), deadline)))
-    return _ok("mail", f"{server} answers")
+        relay.check()
+    except MailServerUnavailable as error:
+        return _fail("mail", str(error))
+    done = "takes the user name and password" if relay.server.username else "answers"
+    return _ok("mail", f"{relay.server} {done}")

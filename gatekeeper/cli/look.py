@@ -10,12 +10,14 @@ from rich.console import Group
 from rich.text import Text
 
 from gatekeeper.cli.deployment import load_parts
-from gatekeeper.cli.output import facts, json_option, show, table, utc
+from gatekeeper.cli.output import facts, json_option, show, table, utc, utc_second
 from gatekeeper.cli.parameters import account_argument
 from gatekeeper.domain.account import InvalidSettings
 from gatekeeper.domain.call import CallRecord
 from gatekeeper.domain.entry import Entry
 from gatekeeper.domain.explanation import explain_decision, explain_end
+from gatekeeper.ledger.calls import FoundCall
+from gatekeeper.ledger.keys import CALL_KEPT_S
 from gatekeeper.ledger.lookback import newest_entries
 
 _CALL_SID = re.compile(r"CA[0-9a-fA-F]{32}")
@@ -29,26 +31,41 @@ def explain(call_sid: str, *, as_json: bool) -> None:
     """Say why a call was answered or dropped, with the figures that decided it."""
     if not _CALL_SID.fullmatch(call_sid):
         raise InvalidSettings({"CALLSID": "must be CA and 32 hex digits"})
-    parts = load_parts()
-    record = parts.ledger.calls.find(call_sid, parts.settings.twilio_tokens)
-    if record is None:
-        raise click.ClickException(f"no call {call_sid} is known; calls are kept for two days")
-    sentences = Text(f"{explain_decision(record)} {explain_end(record)}\n")
+    found = load_parts().ledger.calls.find(call_sid)
+    if not found:
+        raise click.ClickException(
+            f"no call {call_sid} is known; calls are kept for {CALL_KEPT_S // 3600} hours, and not"
+            " at all when the number belongs to nobody: see `gatekeeper number show +…`"
+        )
+    # A number that changes hands while a call goes on leaves a record with both accounts.
+    found.sort(key=lambda one: (not one.record.debited, one.record.at_ms))
+    first, *others = map(_document, found)
+    text, *more = map(_paragraph, found)
+    lines = Group(text, *(Group(Text(), other) for other in more))
+    show({**first, "others": others}, lines, as_json=as_json)
+
+
+def _paragraph(found: FoundCall) -> Group:
+    record = found.record
     figures = {
+        "account": found.account_id,
+        "AccountSid": found.call.account_sid,
         **_decision(record),
         **{f"{name} before": value for name, value in _standing(record).items()},
     }
     rows = facts({name.replace("_", " "): _plain(value) for name, value in figures.items()})
-    show(_document(call_sid, record), Group(sentences, rows), as_json=as_json)
+    return Group(Text(f"{explain_decision(record)} {explain_end(record)}\n"), rows)
 
 
-def _document(call_sid: str, record: CallRecord) -> dict[str, Any]:
+def _document(found: FoundCall) -> dict[str, Any]:
     return {
-        "call_sid": call_sid,
-        "sentence": explain_decision(record),
-        "end": explain_end(record),
-        **_decision(record),
-        "before": _standing(record),
+        "call_sid": found.call.call_sid,
+        "account": found.account_id,
+        "account_sid": found.call.account_sid,
+        "sentence": explain_decision(found.record),
+        "end": explain_end(found.record),
+        **_decision(found.record),
+        "before": _standing(found.record),
     }
 
 
@@ -97,17 +114,18 @@ def log(account_id: str, limit: int, *, as_json: bool) -> None:
     ledger = load_parts().ledger
     ledger.accounts.account(account_id)  # an unknown account is not one without entries
     entries = newest_entries(ledger, account_id, limit)
-    right = ("allotment", "purchased", "balance")
-    lines = table(("time", "type", *right, "ref", "cause"), map(_row, entries), right=right)
+    names = ("time (UTC)", "type", "change", "balance", "ref", "cause")
+    rows = map(_row, entries)
+    lines = table(names, rows, right=("change", "balance"), cut=("ref", "cause"))
     show({"entries": [_entry_document(entry) for entry in entries]}, lines, as_json=as_json)
 
 
 def _row(entry: Entry) -> tuple[str, ...]:
+    change = entry.allotment_delta + entry.purchased_delta
     return (
-        utc(entry.at_ms),
+        utc_second(entry.at_ms),
         entry.type.value,
-        f"{entry.allotment_delta:+d}" if entry.allotment_delta else "",
-        f"{entry.purchased_delta:+d}" if entry.purchased_delta else "",
+        f"{change:+d}" if change else "",
         str(entry.allotment + entry.purchased),
         entry.ref,
         entry.cause,

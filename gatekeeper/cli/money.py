@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import click
 
-from gatekeeper.cli.account_view import balance_line, card_document, topoff_document
+from gatekeeper.cli.account_view import balance_line, card_document, topoff_document, topoff_line
 from gatekeeper.cli.deployment import load_parts
 from gatekeeper.cli.output import json_option, show
 from gatekeeper.cli.parameters import CREDITS, DEFAULT, NumberOrDefault, account_argument
@@ -21,7 +21,25 @@ from gatekeeper.ledger.topoffs import RetryAnswer
 from gatekeeper.payments.cards import fetch_card
 
 MAX_REASON_CHARS: Final = 200
+_SIGNED = re.compile(r"-[0-9.]+")
 _REFERENCE = re.compile(r"[A-Za-z0-9._:-]{1,80}")
+
+
+class Correction(click.Command):
+    """A command whose number stands without a sign: the command's own name gives the direction."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take a number below zero, which would be an option, for what it was meant to be."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if not _SIGNED.fullmatch(error.option_name):
+                raise
+        other = "add" if self.name == "remove" else "remove"
+        raise click.UsageError(
+            f"N stands without a sign: to {other} credits there is `gatekeeper credits {other}`.",
+            ctx,
+        )
 
 
 @click.group(name="credits")
@@ -41,7 +59,7 @@ def _correction_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@credits_.command()
+@credits_.command(cls=Correction)
 @_correction_options
 def add(account_id: str, count: int, reason: str, reference: str | None, *, as_json: bool) -> None:
     """Add N purchased credits, once for each reference."""
@@ -49,7 +67,7 @@ def add(account_id: str, count: int, reason: str, reference: str | None, *, as_j
     _correct(accounts, accounts.add_credits, account_id, count, reason, reference, as_json=as_json)
 
 
-@credits_.command()
+@credits_.command(cls=Correction)
 @_correction_options
 def remove(
     account_id: str, count: int, reason: str, reference: str | None, *, as_json: bool
@@ -140,11 +158,7 @@ def set_topoff(
     settings.check(found.price_minor or parts.settings.credit_price)
     accounts.set_topoff(account_id, settings)
     found = accounts.account(account_id)
-    state = "on" if settings.enabled else "off"
-    line = (
-        f"auto top-off {state}: {settings.amount} credits below {settings.threshold}, overdraft"
-        f" limit {found.overdraft_limit}; {balance_line(found)}"
-    )
+    line = f"auto top-off {topoff_line(found)}; {balance_line(found)}"
     show({"id": account_id, "topoff": topoff_document(found)}, line, as_json=as_json)
 
 

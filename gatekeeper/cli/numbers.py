@@ -59,7 +59,7 @@ def list_numbers(account_id: str, *, as_json: bool) -> None:
     ledger.accounts.account(account_id)  # an unknown account is not one without numbers
     found = ledger.numbers.of_account(account_id)
     rows = [
-        (phone_number, route_text(record.route) or "the account's", utc(record.changed_at_ms))
+        (phone_number, _route_words(record.route), utc(record.changed_at_ms))
         for phone_number, record in found.items()
     ]
     document = {
@@ -88,8 +88,17 @@ def show_number(phone_number: str, *, as_json: bool) -> None:
         "previous": record.previous or None,
         "since": utc(record.changed_at_ms),
     }
-    rows = facts({name: value or "none" for name, value in document.items()})
-    show(document, rows, as_json=as_json)
+    rows = {
+        **document,
+        "account": record.account_id or "nobody's",
+        "route": _route_words(record.route),
+        "previous": record.previous or "nobody's",
+    }
+    show(document, facts(rows), as_json=as_json)
+
+
+def _route_words(stored: str) -> str:
+    return route_text(stored) or "the account's"
 
 
 def _check_number(text: str) -> None:

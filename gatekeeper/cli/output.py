@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import click
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console, RenderableType
 from rich.table import Table
 
@@ -17,6 +18,9 @@ Document = Mapping[str, Any]
 
 #: Where nobody's terminal sets the width, lines are as long as they are, for grep.
 _PIPE_WIDTH = 400
+_GAP = "  "
+#: No column is cut to less: an id's both ends can still be told apart.
+_LEAST_WIDTH = 10
 
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
@@ -51,26 +55,60 @@ def facts(rows: Mapping[str, object]) -> Table:
 
 
 def table(
-    names: Sequence[str], rows: Iterable[Sequence[str]], *, right: Collection[str] = ()
+    names: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Collection[str] = (),
+    cut: Collection[str] = (),
 ) -> str:
     """Write rows under their columns' names; those named in `right` hold numbers.
 
-    Rich's own table takes a millisecond a row, and lists here have thousands.
+    On a terminal that is too narrow the columns named in `cut` are shortened, one after another;
+    what goes to a file or another program stays whole. Rich's own table takes a millisecond a row,
+    and lists here have thousands.
     """
     lines = [names, *rows]
     widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    if sys.stdout.isatty():
+        widths = _narrowed(widths, [name in cut for name in names])
 
     def align(line: Sequence[str]) -> str:
         cells = []
         for name, width, text in zip(names, widths, line, strict=True):
-            padding = " " * (width - cell_len(text))
-            cells.append(padding + text if name in right else text + padding)
-        return "  ".join(cells).rstrip()
+            shown = _shortened(text, width)
+            padding = " " * (width - cell_len(shown))
+            cells.append(padding + shown if name in right else shown + padding)
+        return _GAP.join(cells).rstrip()
 
     return "\n".join(map(align, lines))
+
+
+def _narrowed(widths: Sequence[int], may_be_cut: Sequence[bool]) -> list[int]:
+    room = shutil.get_terminal_size().columns - len(_GAP) * (len(widths) - 1)
+    excess = sum(widths) - room
+    narrowed = []
+    for width, cuttable in zip(widths, may_be_cut, strict=True):
+        less = min(max(0, excess), max(0, width - _LEAST_WIDTH)) if cuttable else 0
+        narrowed.append(width - less)
+        excess -= less
+    return narrowed
+
+
+def _shortened(text: str, width: int) -> str:
+    """Fit a text into some cells: an id keeps both of its ends, a sentence its beginning."""
+    if cell_len(text) <= width:
+        return text
+    is_id = text.isascii() and " " not in text
+    tail = text[-((width - 1) // 2) :] if is_id else ""
+    return set_cell_size(text, width - 1 - cell_len(tail)) + "…" + tail
 
 
 def utc(at_ms: int) -> str:
     """Write a time of the ledger's clock (ms since the epoch) as ISO 8601 in UTC."""
     at = datetime.fromtimestamp(at_ms / 1000, UTC)
     return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def utc_second(at_ms: int) -> str:
+    """Write a time of the ledger's clock to the second, for a column that says it is UTC."""
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}"

@@ -7,11 +7,30 @@ from typing import Any, Final
 
 import click
 
-from gatekeeper.domain.account import MAX_CREDITS
+from gatekeeper.domain.account import MAX_CREDITS, InvalidSettings, is_account_id
 from gatekeeper.domain.cycle import Interval, anchor_of, period_of
 from gatekeeper.ledger.store import wall_clock_ms
 
-account_argument = click.argument("account_id", metavar="ID")
+
+class AccountId(click.ParamType[str]):
+    """The id of an account, as the ledger builds keys from it."""
+
+    name = "account"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ARG002 - click's signature
+        """Return the value, if it has an account id's shape. Raises InvalidSettings."""
+        text = str(value)
+        if not is_account_id(text):
+            raise InvalidSettings(
+                {
+                    "account id": "must be acct_ and 12 letters or digits,"
+                    " as `gatekeeper account list` shows it"
+                }
+            )
+        return text
+
+
+account_argument: Final = click.argument("account_id", metavar="ID", type=AccountId())
 
 CREDITS: Final = click.IntRange(1, MAX_CREDITS)
 CREDITS_OR_NONE: Final = click.IntRange(0, MAX_CREDITS)

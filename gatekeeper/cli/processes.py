@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
+import time
+from contextlib import closing
 from typing import Final
 
 import click
@@ -26,6 +29,8 @@ from workers.process import WorkerQuit, run_worker
 
 #: How long the relay waits for RQ's Redis to answer; it tries again by itself.
 _QUEUE_TIMEOUT_S: Final = 5.0
+#: How long a worker waits, at its start, before it looks for RQ's Redis again.
+_QUEUE_RETRY_S: Final = 1.0
 
 
 @click.command()
@@ -52,6 +57,7 @@ def work(queue: str) -> None:
     """Run a worker on one queue."""
     parts = shared_parts()  # the jobs ask for these, and find them made before the worker forks
     _start(parts)
+    _wait_for_queues(parts)
     try:
         run_worker(queue, parts)
     except WorkerQuit as error:
@@ -75,6 +81,27 @@ def _start(parts: Parts, *, report_server: bool = True) -> None:
         return
     for problem in found:
         log.warning("ledger_server_unfit", problem=problem)
+
+
+def _wait_for_queues(parts: Parts) -> None:
+    """Return once RQ's Redis answers; RQ itself would give up. SIGTERM and SIGINT end the wait."""
+    for number in (signal.SIGTERM, signal.SIGINT):  # RQ sets its own handlers later
+        signal.signal(number, lambda *_: sys.exit(0))
+    told = ""
+    with closing(_queue_client(parts)) as client:
+        while problem := _problem_of_queues(client):
+            if problem != told:
+                structlog.get_logger().warning("redis_lost", redis="queues", problem=problem)
+                told = problem
+            time.sleep(_QUEUE_RETRY_S)
+
+
+def _problem_of_queues(client: Redis) -> str:
+    try:
+        client.ping()
+    except RedisError as error:
+        return describe_redis_error(error, "RQ's Redis")
+    return ""
 
 
 def _queue_client(parts: Parts) -> Redis:

@@ -59,6 +59,8 @@ def describe_redis_error(error: redis.RedisError, name: str = "the ledger") -> s
         cause = error.__context__
         why = cause.strerror if isinstance(cause, OSError) and cause.strerror else "no connection"
         return f"{name} cannot be reached: {why.lower()}"
+    if str(error).startswith("DB index is out of range"):
+        return f"{name} has no database of the number in its URL"
     # An error's first word is its code (MISCONF, NOPERM); the rest may repeat what was sent.
     code = str(error).partition(" ")[0]
     return f"{name} answers with an error ({code if code.isupper() else type(error).__name__})"

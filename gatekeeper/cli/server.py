@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import socket
 import tempfile
 from contextlib import ExitStack
 from typing import Any, Final
 
+import click
 from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 
@@ -26,7 +28,9 @@ def serve_web(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT; requests under way are finished.
 
     A worker process that dies is started again. When it dies again at once, this exits with 1.
+    Raises click.ClickException when something else listens at the port already.
     """
+    _require_free_port(settings.web_host, settings.port)
     with ExitStack() as stack:
         if settings.web_workers > 1:
             _share_metrics(stack)
@@ -44,6 +48,24 @@ def serve_web(settings: Settings) -> None:
             workers_kill_timeout=_STOP_TIMEOUT_S,
             log_dictconfig=_LOGGING,
         ).serve()
+
+
+def _require_free_port(host: str, port: int) -> None:
+    """Make sure that nobody listens there: granian shares its port with whoever does so too.
+
+    Of two gates on one port, each would get some of the calls.
+    """
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as probe:
+            # Lets the port of a server that has just ended pass, but not that of one that listens.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        why = (error.strerror or "no such host").lower()
+    else:
+        return
+    raise click.ClickException(f"cannot listen at {host}:{port}: {why}")
 
 
 def _share_metrics(stack: ExitStack) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from gatekeeper.domain.call import Standing
 from gatekeeper.domain.cycle import Interval
+from gatekeeper.domain.email_address import is_email_address
 from gatekeeper.domain.incident import FailureReason
 from gatekeeper.domain.topoff import TopoffState
 
@@ -21,7 +22,6 @@ MIN_CHARGE_MINOR = 50
 
 _ID = re.compile(r"acct_[0-9a-z]{12}\Z")
 _ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_EMAIL = re.compile(r"[^@\s<>\"',;:\x00-\x1f]{1,64}@[^@\s<>\"',;:\x00-\x1f]{1,190}\Z")
 MAX_NAME_LENGTH = 120
 
 
@@ -64,7 +64,7 @@ class NewAccount:
             problems["id"] = "must look like acct_ and 12 letters or digits"
         if not self.name.strip() or len(self.name) > MAX_NAME_LENGTH or not self.name.isprintable():
             problems["name"] = f"must be 1 to {MAX_NAME_LENGTH} printable characters"
-        if not _EMAIL.match(self.email):
+        if not is_email_address(self.email):
             problems["email"] = "must be one e-mail address"
         if not 0 <= self.allotment <= MAX_CREDITS:
             problems["allotment"] = f"must be a whole number from 0 to {MAX_CREDITS:,}"

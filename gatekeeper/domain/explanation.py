@@ -12,6 +12,11 @@ def explain_decision(record: CallRecord) -> str:
 
     Figures are credits as they stood before the call.
     """
+    if _may_be_undecided(record):
+        return (
+            "The call counts as dropped: the gate first heard of this call when it ended, or could"
+            " not look the balance up in time."
+        )
     done = "answered" if record.verdict.decision is Decision.ANSWER else "dropped"
     return f"The call was {done} {_because(record)}{_topoff_clause(record)}."
 
@@ -26,6 +31,9 @@ _ENDS: Final = {
     CallState.KEPT: "It completed, so its credit stays taken.",
     CallState.RELEASED: "It did not go through, so its credit was given back.",
     CallState.CLOSED: "It ended, and no credit was taken for it.",
+    CallState.UNDECIDED: (
+        "It completed, and no credit was taken for it, as nothing shows that it was answered here."
+    ),
 }
 
 _BECAUSE: Final = {
@@ -51,6 +59,13 @@ _BECAUSE: Final = {
     Reason.LEDGER_UNREACHABLE: "because the balance could not be looked up in time",
     Reason.UNKNOWN_NUMBER: "because the number belongs to no account",
 }
+
+
+def _may_be_undecided(record: CallRecord) -> bool:
+    """Tell whether the record may have been made by the call's end, which decides nothing."""
+    is_unasked = record.verdict.reason is Reason.LEDGER_UNREACHABLE
+    is_drop = record.verdict.decision is Decision.DROP
+    return is_unasked and is_drop and record.state in (CallState.CLOSED, CallState.UNDECIDED)
 
 
 def _because(record: CallRecord) -> str:

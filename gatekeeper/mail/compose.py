@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from gatekeeper.domain.email_address import is_email_address
 from gatekeeper.domain.money import format_minor
 from gatekeeper.domain.notice import KIND_OF_NOTICE, CallsDropped, Notice, TopoffFailed
 from gatekeeper.mail.wording import FAILURE_ADVICE, Advice, drop_advice, outlook
@@ -46,7 +47,7 @@ class SenderIdentity:
     def __post_init__(self) -> None:
         for what in ("mail_from", "support_email"):
             address = getattr(self, what)
-            if address is not None and not (address.isascii() and _is_mailbox(address)):
+            if address is not None and not (address.isascii() and is_email_address(address)):
                 raise ValueError(f"{what} must be a plain e-mail address")
         if self.billing_url is not None and not _is_web_url(self.billing_url):
             raise ValueError("billing_url must be an http or https URL")
@@ -59,9 +60,9 @@ def compose(notice: Notice, recipient: Recipient, sender: SenderIdentity) -> Ema
     A time zone that isn't known is replaced by UTC, which the e-mail then names.
 
     Raises ValueError if the recipient's address is none, or if the notice is about dropped calls
-    for a reason that drops none; the message names neither the address nor the account.
+    for a reason that none is sent for; the message names neither the address nor the account.
     """
-    if not _is_mailbox(recipient.email):
+    if not is_email_address(recipient.email):
         raise ValueError("the recipient's e-mail address is not one")
     facts: dict[str, object] = {
         "notice": notice,
@@ -157,14 +158,6 @@ def _message_id(notice_id: str, domain: str) -> str:
     """Digest the id: an id may be longer than a header's line, or hold what RFC 5322 forbids."""
     digest = hashlib.blake2b(notice_id.encode(), digest_size=16).hexdigest()
     return f"<{digest}@{domain}>"
-
-
-#: Looser than RFC 5322, as are mailboxes; but nothing that could end an address or a header.
-_MAILBOX: Final = re.compile(r"""[^@\s<>",;:\x00-\x1f\x7f]+@[^@\s<>",;:\x00-\x1f\x7f]+""")
-
-
-def _is_mailbox(text: str) -> bool:
-    return _MAILBOX.fullmatch(text) is not None
 
 
 def _address(mailbox: str, name: str = "") -> Address:

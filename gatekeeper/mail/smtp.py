@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import ssl
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -46,9 +47,20 @@ class SmtpRelay:
         Raises RecipientRefused or MailServerUnavailable. Both name the server, and neither the
         recipient nor what the server said, as servers repeat the addresses they are given.
         """
+        self._converse(lambda deadline: self._hand_over(message, deadline))
+
+    def check(self) -> None:
+        """Greet the server, encrypt and log in as for a message, and leave without one.
+
+        Takes at most `timeout_s`. Raises MailServerUnavailable.
+        """
+        self._converse(self._visit)
+
+    def _converse(self, talk: Callable[[Deadline], None]) -> None:
+        """Talk to the server, and tell a failure in our own words."""
         deadline = Deadline(self.timeout_s)
         try:
-            self._hand_over(message, deadline)
+            talk(deadline)
         except (OSError, binascii.Error) as error:  # the second: a login challenge isn't base64
             failure = translate(error, str(self.server), deadline)
         else:
@@ -56,6 +68,11 @@ class SmtpRelay:
         # Raised outside of the handler, so that what was caught, which names the recipient, is not
         # chained to it.
         raise failure
+
+    def _visit(self, deadline: Deadline) -> None:
+        with closing(self._connect(deadline)) as session:
+            self._enter(session)
+            session.quit()
 
     def _hand_over(self, message: EmailMessage, deadline: Deadline) -> None:
         sender, recipient = _mailbox(message, "From"), _mailbox(message, "To")

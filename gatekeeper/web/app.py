@@ -26,7 +26,7 @@ from gatekeeper.web.outage import Outage
 from gatekeeper.web.reception import Reception
 from gatekeeper.web.recorder import Recorder
 from gatekeeper.web.stripe_webhook import stripe_webhook_blueprint
-from gatekeeper.web.voice import voice_blueprint
+from gatekeeper.web.voice import Views, serve_voice, voice_views
 
 #: The voice webhook has a limit of its own; nothing else that is posted here is larger.
 _MAX_BODY_BYTES: Final = 1_048_576
@@ -41,7 +41,7 @@ def create_app(parts: Parts) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = _MAX_BODY_BYTES
     settings = parts.settings
     queue_redis = connect(settings.jobs_redis_url, timeout_s=_HEALTH_TIMEOUT_S, max_connections=2)
-    outage = _serve_voice_and_health(app, parts, queue_redis)
+    outage, voice = _voice_and_health(app, parts, queue_redis)
     app.register_blueprint(
         stripe_webhook_blueprint(parts.gate.topoffs, settings.webhook_secrets, outage)
     )
@@ -56,11 +56,12 @@ def create_app(parts: Parts) -> Flask:
             password=password,
             public_origin=settings.public_origin,
         )
-    app.wsgi_app = limit_housekeeping(app.wsgi_app, settings.web_threads)  # type: ignore[method-assign, assignment]  # Flask's own way to wrap it
+    others = limit_housekeeping(app.wsgi_app, settings.web_threads)
+    app.wsgi_app = serve_voice(others, voice)  # type: ignore[method-assign, assignment]  # as Flask has it
     return app
 
 
-def _serve_voice_and_health(app: Flask, parts: Parts, queue_redis: Redis) -> Outage:
+def _voice_and_health(app: Flask, parts: Parts, queue_redis: Redis) -> tuple[Outage, Views]:
     policy = parts.settings.ledger_down_policy
     journal = Journal()
     numbers = NumberBook(parts.gate)
@@ -69,9 +70,8 @@ def _serve_voice_and_health(app: Flask, parts: Parts, queue_redis: Redis) -> Out
     Finalize(None, outage.close, exitpriority=_EXIT_PRIORITY)
     documents = Documents(parts.answer_route, parts.drop_message)
     reception = Reception(parts.gate, numbers, documents, outage, policy=policy)
-    app.register_blueprint(voice_blueprint(parts.signatures, reception, outage))
     app.register_blueprint(health_blueprint(parts.gate, outage, journal, queue_redis))
-    return outage
+    return outage, voice_views(parts.signatures, reception, outage)
 
 
 def _metrics_blueprint(gate: Ledger, queue_redis: Redis, expected: Credentials) -> Blueprint:

@@ -9,12 +9,14 @@ https://www.twilio.com/docs/usage/webhooks/voice-webhooks
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import structlog
-from flask import Blueprint, Response, request
-from werkzeug.exceptions import BadRequest
+from werkzeug.exceptions import BadRequest, HTTPException, MethodNotAllowed
+from werkzeug.wrappers import Response
 
 from gatekeeper.domain.phone import mask
 from gatekeeper.ledger.store import wall_clock_ms
@@ -27,29 +29,55 @@ from gatekeeper.web.outage import LedgerUnreachable, Outage
 from gatekeeper.web.reception import Reception, Reply
 from gatekeeper.web.twilio_request import read_voice_request, refusal
 
+#: Decides what one request is answered with. Raises HTTPException to refuse it.
+View = Callable[[WSGIEnvironment], WSGIApplication]
+#: Views by path.
+Views = Mapping[str, View]
+
 _CONTENT_TYPE: Final = f"{TWIML_CONTENT_TYPE}; charset=utf-8"
 _HOST_CHARS_MAX: Final = 253
 _ERROR_CODE_DIGITS_MAX: Final = 6
 
 
-def voice_blueprint(
-    signatures: SignatureChecker, reception: Reception, outage: Outage
-) -> Blueprint:
-    """Make the three routes."""
-    blueprint = Blueprint("voice", __name__, url_prefix="/voice")
+def serve_voice(app: WSGIApplication, views: Views) -> WSGIApplication:
+    """Serve the voice views, and leave every other path to `app`.
+
+    They are served before Flask begins: they use none of its request, session and routing, which
+    would take a third of a call's time (docs/performance.md).
+    """
+
+    def served(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        view = views.get(environ.get("PATH_INFO", ""))
+        answer = app if view is None else _answer(view, environ)
+        return answer(environ, start_response)
+
+    return served
+
+
+def _answer(view: View, environ: WSGIEnvironment) -> WSGIApplication:
+    try:
+        if environ["REQUEST_METHOD"] != "POST":
+            return MethodNotAllowed(["POST"])
+        return view(environ)
+    except HTTPException as refused:
+        return refused
+
+
+def voice_views(signatures: SignatureChecker, reception: Reception, outage: Outage) -> Views:
+    """Make the view of each of the three paths."""
     log = structlog.get_logger().bind()  # once, and not for each line: see gatekeeper/logs.py
 
-    def decide() -> Response:
+    def decide(environ: WSGIEnvironment) -> WSGIApplication:
         started_ns = time.perf_counter_ns()
-        call = read_voice_request(request.environ, signatures)
+        call = read_voice_request(environ, signatures)
         if call.is_child_leg:
             return _twiml(empty_twiml())
         reply = reception.decide(call)
         _report(log, call, reply, time.perf_counter_ns() - started_ns)
         return _twiml(reply.twiml)
 
-    def settle() -> Response:
-        call = read_voice_request(request.environ, signatures)
+    def settle(environ: WSGIEnvironment) -> WSGIApplication:
+        call = read_voice_request(environ, signatures)
         try:
             end = call.end
         except MisshapenRequest as error:
@@ -78,14 +106,17 @@ def voice_blueprint(
         # Twilio accepts any 2xx; empty TwiML is what raises no warning in its debugger.
         return _twiml(empty_twiml())
 
-    blueprint.add_url_rule("/incoming", "incoming", decide, methods=["POST"])
-    blueprint.add_url_rule("/fallback", "fallback", decide, methods=["POST"])
-    blueprint.add_url_rule("/status", "status", settle, methods=["POST"])
-    return blueprint
+    return {"/voice/incoming": decide, "/voice/fallback": decide, "/voice/status": settle}
 
 
-def _twiml(document: bytes) -> Response:
-    return Response(document, content_type=_CONTENT_TYPE)
+def _twiml(document: bytes) -> WSGIApplication:
+    headers = [("Content-Type", _CONTENT_TYPE), ("Content-Length", str(len(document)))]
+
+    def answer(_: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        start_response("200 OK", headers)
+        return [document]
+
+    return answer
 
 
 def _report(log: Any, call: VoiceRequest, reply: Reply, taken_ns: int) -> None:

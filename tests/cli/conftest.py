@@ -77,7 +77,7 @@ def env(valkey: EmbeddedValkey) -> dict[str, str]:
         "STRIPE_WEBHOOK_SECRET": "whsec_sandbox",
         "STRIPE_API_BASE": f"http://127.0.0.1:{DEAD_PORT}",
         "SMTP_URL": f"smtp://127.0.0.1:{DEAD_PORT}",
-        "MAIL_FROM": "billing@example.com",
+        "MAIL_FROM": "billing@gate.example.com",
         "CREDIT_PRICE": "25",
         "ANSWER_URL": "https://receptionist.example.com/twiml",
     }

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from gatekeeper.domain.route import DropMessage, Route
 from gatekeeper.ledger.ledger import Ledger
 from tests.cli.conftest import Gatekeeper, open_account
 from tests.cli.stories import CARD, NUMBER, decline, switch_on
+from tests.cli.terminal import on_terminal
 
 ROUTE = "https://receptionist.example.com/able"
 
@@ -137,7 +139,52 @@ def test_list_has_every_account_by_name(gatekeeper: Gatekeeper, ledger: Ledger) 
     assert [opened[one["id"]] for one in listed] == list(range(250))
     lines = gatekeeper.ok("account", "list").splitlines()
     assert len(lines) == 251
-    assert re.match(r"acct_\w{12} +Customer 000 +0 +off", lines[1])
+    assert re.fullmatch(r"acct_\w{12}  Customer 000  +0  off +ok", lines[1])
+
+
+def test_list_says_what_is_wrong_with_an_account(gatekeeper: Gatekeeper, ledger: Ledger) -> None:
+    well, cardless, waiting, failed, suspended = (open_account(ledger, name=n) for n in "abcde")
+    for account_id in (waiting, failed):
+        ledger.accounts.set_card(account_id, CARD)
+    ledger.accounts.add_credits(cardless, 50, reference="r", cause="welcome")
+    switch_on(ledger, cardless, threshold=5, amount=20)
+    switch_on(ledger, waiting, threshold=5, amount=20)
+    decline(ledger, switch_on(ledger, failed, threshold=5, amount=20))
+    ledger.accounts.update_account(suspended, suspended="1")
+    lines = gatekeeper.ok("account", "list").splitlines()
+    assert [re.split("  +", line)[-1] for line in lines[1:]] == [
+        "ok",
+        "no card",
+        "top-off requested",
+        "Your card was declined",
+        "suspended",
+    ]
+    assert re.search("state +ok", gatekeeper.ok("account", "show", well))
+
+
+def test_list_fits_a_terminal_and_is_whole_elsewhere(
+    gatekeeper: Gatekeeper, ledger: Ledger, tmp_path: Path
+) -> None:
+    name = "The Very Long Name of a Company " * 3
+    open_account(ledger, name=name)
+    narrow = on_terminal("account", "list", env=gatekeeper.env, directory=tmp_path)
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert "The Very Long Name" in narrow
+    assert "…" in narrow
+    assert name in gatekeeper.ok("account", "list")
+
+
+def test_show_of_topoffs_without_a_card_or_switched_off(
+    gatekeeper: Gatekeeper, ledger: Ledger, account_id: str
+) -> None:
+    shown = gatekeeper.ok("account", "show", account_id)
+    assert "off (once on: 200 credits below 50, overdraft limit 200)" in shown
+    topoff_id = switch_on(ledger, account_id, threshold=5, amount=20)
+    shown = gatekeeper.ok("account", "show", account_id)
+    assert f"but no card is attached: gatekeeper card set {account_id}" in shown
+    assert f"top-off {topoff_id} is requested" in shown
+    ledger.accounts.set_card(account_id, CARD)
+    assert "no card" not in gatekeeper.ok("account", "show", account_id)
 
 
 def test_list_of_nothing(gatekeeper: Gatekeeper) -> None:
@@ -233,10 +280,39 @@ def test_suspend_and_resume(gatekeeper: Gatekeeper, ledger: Ledger, account_id: 
 
 
 @pytest.mark.parametrize("command", ["show", "suspend", "resume"])
-@pytest.mark.parametrize("account_id", ["acct_000000000000", "Able\x1b[2J\nBaker", ""])
-def test_an_account_that_is_not_there(
-    gatekeeper: Gatekeeper, command: str, account_id: str
+def test_an_account_that_is_not_there(gatekeeper: Gatekeeper, command: str) -> None:
+    line = gatekeeper.refused("account", command, "acct_000000000000")
+    assert line == "there is no account acct_000000000000"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("account", "show"),
+        ("account", "set", "--name", "Able"),
+        ("number", "list"),
+        ("number", "assign", NUMBER),
+        ("credits", "add", "--reason", "goodwill"),
+        ("topoff", "set", "--on"),
+        ("log",),
+        ("audit",),
+        ("simulate", "--account"),
+    ],
+)
+@pytest.mark.parametrize("account_id", ["Able\x1b[2J\nBaker", "acct_1", "acct_00000000000é"])
+def test_what_is_no_account_id(
+    gatekeeper: Gatekeeper, command: tuple[str, ...], account_id: str
 ) -> None:
-    line = gatekeeper.refused("account", command, account_id)
-    assert line.startswith("there is no account")
-    assert line.isprintable()
+    last = ("1",) if command[0] == "credits" else ()
+    assert gatekeeper.refused(*command, account_id, *last) == (
+        "account id: must be acct_ and 12 letters or digits, as `gatekeeper account list` shows it"
+    )
+
+
+def test_set_answers_with_the_names_that_were_typed(
+    gatekeeper: Gatekeeper, account_id: str
+) -> None:
+    words = ("account", "set", account_id, "--price", "30", "--drop-language", "de-DE")
+    document = gatekeeper.json(*words, "--anchor", "2026-01-15")
+    assert document == {"id": account_id, "set": ["anchor", "drop-language", "price"]}
+    assert gatekeeper.ok(*words) == "set: drop-language, price"

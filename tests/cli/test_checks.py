@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from redis import Redis
 
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.sandbox.mailbox import Mailbox
 from gatekeeper.sandbox.stripe import SandboxStripe
 from gatekeeper.sandbox.valkey import EmbeddedValkey
+from gatekeeper.settings import Settings
 from tests.cli.conftest import DEAD_PORT, SHARDS, Gatekeeper
 
+ROOT = Path(__file__).parents[2]
 SECRETS = ("auth-token", "sk_test_", "whsec_", "hunter2")
 DEAD_REDIS = f"redis://someone:hunter2@127.0.0.1:{DEAD_PORT}/0"
 
@@ -71,8 +74,28 @@ def test_stripe_does_not_know_the_key(gatekeeper: Gatekeeper, outside: dict[str,
 def test_what_customers_send_travels_in_the_open(
     gatekeeper: Gatekeeper, outside: dict[str, str]
 ) -> None:
-    checks = _checks(gatekeeper, "doctor", **outside, PUBLIC_URL="http://gate.example.com")
-    assert checks["PUBLIC_URL"][0] == "warn"
+    for url, says in (
+        ("http://gate.example.com", "can be read on its way"),
+        ("http://127.0.0.1:8000", "leads to this machine"),
+        ("https://localhost", "leads to this machine"),
+        ("http://[::1]:8000", "leads to this machine"),
+    ):
+        status, detail = _checks(gatekeeper, "doctor", **outside, PUBLIC_URL=url)["PUBLIC_URL"]
+        assert status == "warn"
+        assert says in detail
+
+
+def test_the_mail_server_is_entered_as_a_message_would(
+    gatekeeper: Gatekeeper, outside: dict[str, str]
+) -> None:
+    with Mailbox(user="gate", password="hunter2") as mailbox:
+        given = outside | {"SMTP_URL": mailbox.smtp_url}
+        status, detail = _checks(gatekeeper, "doctor", **given)["mail"]
+        assert (status, detail.endswith("takes the user name and password")) == ("ok", True)
+        given["SMTP_URL"] = mailbox.smtp_url.replace("hunter2", "hunter22")
+        status, detail = _checks(gatekeeper, "doctor", **given)["mail"]
+        assert (status, "did not accept the user name and password" in detail) == ("fail", True)
+        assert mailbox.deliveries.all() == []
 
 
 def test_answered_calls_would_come_back(gatekeeper: Gatekeeper, outside: dict[str, str]) -> None:
@@ -93,8 +116,16 @@ def test_a_server_that_loses_balances(
         assert "appendonly" in lines[1]
         assert text.stderr == "Error: 2 of 10 checks failed\n"
         released = gatekeeper.run("release", REDIS_URL=unfit.url)
-        assert released.exit_code == 0
-        assert released.stdout.count("warn ") == 2
+        assert released.exit_code == 1
+        assert [line for line in released.stdout.splitlines() if "fail" in line] == lines
+
+
+def test_a_server_that_does_not_tell_is_a_warning(gatekeeper: Gatekeeper, tmp_path: Path) -> None:
+    with server(tmp_path) as silent, Redis.from_url(silent.url) as client:
+        client.acl_setuser("default", enabled=True, nopass=True, keys="*", commands=["-info"])
+        checks = _checks(gatekeeper, "release", REDIS_URL=silent.url)
+    assert checks["ledger"] == ("warn", "the server could not be checked: it does not allow INFO")
+    assert checks["ledger writes"][0] == "ok"
 
 
 def test_settings_that_cannot_be_used_are_all_named(gatekeeper: Gatekeeper) -> None:
@@ -106,6 +137,56 @@ def test_settings_that_cannot_be_used_are_all_named(gatekeeper: Gatekeeper) -> N
         names = [line.split()[2] for line in result.stdout.splitlines()]
         assert names == ["CREDIT_PRICE:", "SMTP_URL:", "STRIPE_SECRET_KEY:"]
         assert "hunter2" not in result.output
+
+
+@pytest.mark.parametrize("command", ["doctor", "release"])
+def test_the_examples_values_are_refused(
+    gatekeeper: Gatekeeper, tmp_path: Path, command: str
+) -> None:
+    example = (ROOT / ".env.example").read_text()
+    (tmp_path / ".env").write_text(example)
+    alone = Gatekeeper(dict.fromkeys(gatekeeper.env))  # type: ignore[arg-type]  # None unsets
+    result = alone.run(command, REDIS_URL=gatekeeper.env["REDIS_URL"])
+    assert result.exit_code == 1
+    refused = {
+        line.split()[2]
+        for line in result.stdout.splitlines()
+        if line.endswith("still the example's value")
+    }
+    required = {
+        name.upper() for name, field in Settings.model_fields.items() if field.is_required()
+    }
+    assert refused == {f"{name}:" for name in required - {"REDIS_URL", "CREDIT_PRICE"}}
+    assert len(result.stdout.splitlines()) == len(refused)  # nothing is asked of strangers
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("OPS_PASSWORD", "fill-me-in"),
+        ("SUPPORT_EMAIL", "support@example.com"),
+        ("STRIPE_SECRET_KEY", "sk_test_fillmein"),
+        ("TWILIO_AUTH_TOKEN", f"fill-me-in,AC{'1' * 32}:sub-token"),
+        ("PUBLIC_URL", "https://gatekeeper.example.com/"),
+    ],
+)
+def test_each_example_is_refused_by_its_name(gatekeeper: Gatekeeper, name: str, value: str) -> None:
+    given = {"OPS_USERNAME": "oncall", "OPS_PASSWORD": "secret", name: value}
+    assert _checks(gatekeeper, "release", **given) == {
+        "settings": ("fail", f"{name}: still the example's value")
+    }
+
+
+def test_a_misspelt_name_is_pointed_out(gatekeeper: Gatekeeper, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("OWED_LEASES=3\nAWS_REGION=x\n")
+    for command in ("doctor", "release"):
+        warnings = [
+            line for line in gatekeeper.run(command).stdout.splitlines() if line.startswith("warn")
+        ]
+        assert warnings[0] == (
+            "warn  settings: OWED_LEASES in .env is no setting; did you mean OWED_LEASE_S?"
+        )
+        assert "AWS_REGION" not in "".join(warnings)
 
 
 def test_the_number_of_shards_is_fixed_by_the_first_release(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from gatekeeper.cli import COMMANDS, main
 from gatekeeper.ledger.ledger import Ledger
 from tests.cli.conftest import DEAD_PORT, Gatekeeper, open_account
 
+ROOT = Path(__file__).parents[2]
 DEAD_REDIS = f"redis://someone:hunter2@127.0.0.1:{DEAD_PORT}/0"
 SLOW_TO_IMPORT = ("stripe", "rq", "granian", "redis", "pydantic", "flask", "rich")
 
@@ -55,8 +57,52 @@ def test_every_command_stands_where_the_table_says(gatekeeper: Gatekeeper, name:
     assert gatekeeper.run(name, "--help").exit_code == 0
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_stands_in_the_readme(name: str) -> None:
+    module, _, attribute = COMMANDS[name][0].partition(":")
+    command = getattr(import_module(module), attribute)
+    rows = re.findall(r"^\| (`.+?) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    words = {row: set(re.findall(r"\w+", row)) for row in rows if row.startswith("`gatekeeper ")}
+    leaves = command.commands if isinstance(command, click.Group) else [name]
+    for leaf in leaves:
+        assert any({name, leaf} <= found for found in words.values()), leaf
+
+
 def test_a_command_that_does_not_exist(gatekeeper: Gatekeeper) -> None:
-    assert "No such command 'acount'" in gatekeeper.usage_error("acount")
+    assert "No such command 'acount'. Did you mean 'account'?" in gatekeeper.usage_error("acount")
+    assert "Did you mean 'show'?" in gatekeeper.usage_error("account", "shwo")
+    assert "Did you mean" not in gatekeeper.usage_error("xyz")
+
+
+@pytest.mark.parametrize(
+    ("position", "command"),
+    [
+        (1, (b"b\xe4",)),
+        (3, (b"account", b"show", b"acct_\xff")),
+        (4, (b"account", b"create", b"--name", b"B\xe4cker", b"--email", b"a@example.com")),
+        (5, (b"topoff", b"set", b"acct_000000000000", b"--on", b"\xf0\x28")),
+    ],
+)
+def test_bytes_that_are_not_utf8(
+    env: dict[str, str], tmp_path: Path, position: int, command: tuple[bytes, ...]
+) -> None:
+    done = _process(*map(os.fsdecode, command), env=env, directory=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"Error: word {position} of the command is not UTF-8\n"
+
+
+def test_a_database_that_the_ledger_does_not_have(
+    gatekeeper: Gatekeeper, env: dict[str, str]
+) -> None:
+    url = env["REDIS_URL"].removesuffix("/0") + "/99"
+    line = gatekeeper.refused("account", "list", REDIS_URL=url)
+    assert line == "the ledger has no database of the number in its URL"
+
+
+def test_no_settings_at_all(tmp_path: Path) -> None:
+    done = _process("account", "list", env={}, directory=tmp_path)
+    assert done.returncode == 1
+    assert "copy .env.example to .env and fill it in" in done.stderr
 
 
 def test_the_console_script_succeeds_and_fails_by_its_exit_code(

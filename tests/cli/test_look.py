@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from gatekeeper.domain.call import CallEnd, CallId, Decision
 from gatekeeper.ledger.ledger import Ledger
 from tests.cli.conftest import ACCOUNT_SID, SUB_ACCOUNT_SID, Gatekeeper, open_account
 from tests.cli.stories import CARD, NUMBER, call, decline, switch_on
+from tests.cli.terminal import on_terminal
 
 Story = Callable[[Ledger, str], str]
 
@@ -55,6 +57,17 @@ def _offline(told: Decision, end: CallEnd | None) -> Story:
     return story
 
 
+def _ended_unheard_of(end: CallEnd) -> Story:
+    def story(ledger: Ledger, account_id: str) -> str:
+        call_id = CallId(ACCOUNT_SID, "CA" + "0e" * 16)
+        ledger.calls.settle_call(
+            account_id, call_id, NUMBER, end, duration_s=1, debit_unknown=False
+        )
+        return call_id.call_sid
+
+    return story
+
+
 @pytest.mark.parametrize(
     ("story", "sentence"),
     [
@@ -91,8 +104,20 @@ def _offline(told: Decision, end: CallEnd | None) -> Story:
             " credit was taken when it completed.",
         ),
         (
-            _offline(Decision.DROP, CallEnd.COMPLETED),
+            _offline(Decision.DROP, None),
             "The call was dropped because the balance could not be looked up in time.",
+        ),
+        *(
+            (
+                story,
+                "The call counts as dropped: the gate first heard of this call when it ended, or"
+                " could not look the balance up in time.",
+            )
+            for story in (
+                _offline(Decision.DROP, CallEnd.COMPLETED),
+                _ended_unheard_of(CallEnd.COMPLETED),
+                _ended_unheard_of(CallEnd.BUSY),
+            )
         ),
     ],
 )
@@ -142,6 +167,9 @@ def test_explain_has_every_figure_that_decided(
     assert document.pop("at").endswith("Z")
     assert document == {
         "call_sid": call_sid,
+        "account": account_id,
+        "account_sid": ACCOUNT_SID,
+        "others": [],
         "sentence": "The call was answered from the monthly allotment (3 left before it); that left"
         " the balance below the threshold of 3, so a top-off of 20 credits was requested.",
         "end": "It completed, so its credit stays taken.",
@@ -170,11 +198,36 @@ def test_explain_looks_in_every_twilio_account(
     gatekeeper: Gatekeeper, ledger: Ledger, account_id: str
 ) -> None:
     call_sid = call(ledger, account_id, sid=SUB_ACCOUNT_SID)
-    assert gatekeeper.json("explain", call_sid)["decision"] == "answer"
+    document = gatekeeper.json("explain", call_sid)
+    assert document["decision"] == "answer"
+    assert (document["account"], document["account_sid"]) == (account_id, SUB_ACCOUNT_SID)
+    shown = gatekeeper.ok("explain", call_sid)
+    assert account_id in shown
+    assert SUB_ACCOUNT_SID in shown
+
+
+def test_explain_shows_a_call_under_every_account_that_has_it(
+    gatekeeper: Gatekeeper, ledger: Ledger
+) -> None:
+    """The number changed hands while its call went on."""
+    asked, told_of_its_end = open_account(ledger, allotment=3), open_account(ledger)
+    call_id = CallId(ACCOUNT_SID, "CA" + "0d" * 16)
+    ledger.calls.settle_call(
+        told_of_its_end, call_id, NUMBER, CallEnd.COMPLETED, duration_s=1, debit_unknown=False
+    )
+    ledger.calls.admit_call(asked, call_id, NUMBER)
+    document = gatekeeper.json("explain", call_id.call_sid)
+    assert (document["account"], document["debited"]) == (asked, True)
+    (other,) = document["others"]
+    assert (other["account"], other["state"]) == (told_of_its_end, "undecided")
+    shown = gatekeeper.ok("explain", call_id.call_sid)
+    assert shown.index(asked) < shown.index(told_of_its_end)
 
 
 def test_explain_of_what_is_not_known(gatekeeper: Gatekeeper) -> None:
-    assert "is known" in gatekeeper.refused("explain", "CA" + 32 * "0")
+    line = gatekeeper.refused("explain", "CA" + 32 * "0")
+    assert "is known; calls are kept for 48 hours" in line
+    assert "`gatekeeper number show +…`" in line
     assert "CALLSID" in gatekeeper.refused("explain", "CA123")
 
 
@@ -200,7 +253,26 @@ def test_log_shows_the_newest_entries_newest_last(
     assert gatekeeper.json("log", account_id, "--limit", "2")["entries"] == entries[-2:]
     lines = gatekeeper.ok("log", account_id).splitlines()
     assert len(lines) == 6
-    assert lines[-1].split()[1:] == ["call_released", "+1", "2", second, "busy"]
+    assert lines[-1].split()[2:] == ["call_released", "+1", "2", second, "busy"]
+
+
+def test_log_fits_a_terminal_and_is_whole_elsewhere(
+    gatekeeper: Gatekeeper, ledger: Ledger, account_id: str, tmp_path: Path
+) -> None:
+    reason = "a week without calls, agreed on the telephone with the owner"
+    ledger.accounts.add_credits(account_id, 20_000, reference="cli-0123456789abcdef", cause=reason)
+    ledger.accounts.set_card(account_id, CARD)
+    topoff_id = switch_on(ledger, account_id, threshold=30_000, amount=200_000)
+    call_sid = call(ledger, account_id, CallEnd.NO_ANSWER)
+    decline(ledger, topoff_id)
+    narrow = on_terminal("log", account_id, env=gatekeeper.env, directory=tmp_path)
+    assert max(map(len, narrow.splitlines())) <= 80
+    for short in (f"{call_sid[:5]}…{call_sid[-4:]}", f"{topoff_id[:5]}…{topoff_id[-4:]}", "+20000"):
+        assert short in narrow
+    wide = on_terminal("log", account_id, env=gatekeeper.env, directory=tmp_path, columns=200)
+    assert wide.rstrip("\n") == gatekeeper.ok("log", account_id)
+    for whole in (call_sid, topoff_id, reason):
+        assert whole in wide
 
 
 def test_log_of_a_long_history_finds_a_quiet_account(

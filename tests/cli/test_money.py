@@ -54,8 +54,11 @@ def test_no_more_is_removed_than_there_is(
     gatekeeper: Gatekeeper, ledger: Ledger, account_id: str
 ) -> None:
     line = gatekeeper.refused("credits", "remove", account_id, "1", "--reason", "too many")
-    assert "out of bounds" in line
+    assert line == "only 0 purchased credits can be removed"
     assert ledger.accounts.account(account_id).balance == 3
+    ledger.accounts.add_credits(account_id, 50, reference="r", cause="welcome")
+    line = gatekeeper.refused("credits", "remove", account_id, "51", "--reason", "too many")
+    assert line == "only 50 purchased credits can be removed"
 
 
 def test_an_unknown_outcome_says_how_to_ask_again_safely(
@@ -87,6 +90,17 @@ def test_a_correction_that_the_log_could_not_show_is_refused(
     line = gatekeeper.refused("credits", "add", account_id, "1", *words)
     assert line.startswith(option.removeprefix("--"))
     assert len(list(ledger.log.entries(account_id))) == 1
+
+
+def test_a_negative_number_of_credits_points_to_the_other_command(
+    gatekeeper: Gatekeeper, ledger: Ledger, account_id: str
+) -> None:
+    reason = ("--reason", "too many")
+    said = gatekeeper.usage_error("credits", "add", account_id, "-5", *reason)
+    assert "`gatekeeper credits remove`" in said
+    said = gatekeeper.usage_error("credits", "remove", account_id, *reason, "-5")
+    assert "`gatekeeper credits add`" in said
+    assert ledger.accounts.account(account_id).balance == 3
 
 
 @pytest.mark.parametrize("count", ["0", "1000001", "1.5", "many"])
@@ -123,6 +137,17 @@ def test_topoff_set_below_the_threshold_requests_a_topoff(
     )
     assert document["topoff"]["state"] == "requested"
     assert document["topoff"]["id"] == ledger.accounts.account(account_id).topoff_id
+
+
+def test_topoff_set_says_that_a_card_is_missing(
+    gatekeeper: Gatekeeper, ledger: Ledger, account_id: str
+) -> None:
+    words = ("topoff", "set", account_id, "--threshold", "5", "--amount", "20")
+    assert "card" not in gatekeeper.ok(*words)
+    hint = f"but no card is attached: gatekeeper card set {account_id}"
+    assert hint in gatekeeper.ok("topoff", "set", account_id, "--on")
+    ledger.accounts.set_card(account_id, CARD)
+    assert "card" not in gatekeeper.ok("topoff", "set", account_id, "--on")
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,16 @@ def test_assign_list_show_release(gatekeeper: Gatekeeper, ledger: Ledger, accoun
     assert (shown["account"], shown["route"], shown["previous"]) == (None, None, account_id)
 
 
+def test_show_and_list_tell_a_route_in_the_same_words(
+    gatekeeper: Gatekeeper, account_id: str
+) -> None:
+    gatekeeper.ok("number", "assign", NUMBER, account_id)
+    for words in (("show", NUMBER), ("list", account_id)):
+        assert "the account's" in gatekeeper.ok("number", *words)
+    gatekeeper.ok("number", "release", NUMBER, account_id)
+    assert "nobody's" in gatekeeper.ok("number", "show", NUMBER)
+
+
 def test_assigning_again_says_that_nothing_changed(gatekeeper: Gatekeeper, account_id: str) -> None:
     gatekeeper.ok("number", "assign", NUMBER, account_id)
     assert not gatekeeper.json("number", "assign", NUMBER, account_id)["changed"]

@@ -20,6 +20,7 @@ from redis import Redis
 from rq import Queue, Worker
 
 from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.sandbox.valkey import EmbeddedValkey
 from tests.cli.conftest import DEAD_PORT, open_account
 from tests.cli.stories import switch_on
 from tests.conftest import wait_until
@@ -167,13 +168,50 @@ def test_relay_and_worker_warn_of_a_server_that_loses_balances(
     assert json.loads(line)["level"] == "warning"
 
 
-def test_a_worker_without_its_queue_fails_in_one_line(env: dict[str, str], tmp_path: Path) -> None:
+def test_a_worker_waits_for_its_queue_and_says_so_once(
+    env: dict[str, str], ledger: Ledger, tmp_path: Path
+) -> None:
+    """Processes start in any order; where one that ends takes the others with it, none may."""
+    port = _free_port()
+    away = env | {"QUEUE_REDIS_URL": f"redis://127.0.0.1:{port}/0"}
+    with running(tmp_path, away, "work", "emails") as work:
+        wait_until(lambda: "redis_lost" in work.output())
+        with EmbeddedValkey(tmp_path / "queues", port=port) as queues:
+            with Redis.from_url(queues.url) as client:
+                wait_until(lambda: Worker.count(connection=client) == 1)
+            assert work.terminate() == 0
+    lines = [json.loads(line) for line in work.output().splitlines()]
+    (waited,) = [line for line in lines if line["event"] == "redis_lost"]
+    assert waited["problem"] == "RQ's Redis cannot be reached: connection refused"
+
+
+def test_a_worker_that_waits_ends_when_asked(env: dict[str, str], tmp_path: Path) -> None:
     dead = env | {"QUEUE_REDIS_URL": f"redis://someone:hunter2@127.0.0.1:{DEAD_PORT}/0"}
     with running(tmp_path, dead, "work", "emails") as work:
-        assert work.process.wait(30) == 1
-    assert work.output().splitlines()[-1].startswith("Error: RQ's Redis cannot be reached: ")
+        wait_until(lambda: "redis_lost" in work.output())
+        assert work.terminate() == 0
     assert "hunter2" not in work.output()
     assert "Traceback" not in work.output()
+
+
+def test_serve_refuses_a_port_that_is_taken(
+    web_env: dict[str, str], ledger: Ledger, tmp_path: Path
+) -> None:
+    port = int(web_env["PORT"])
+    with running(_folder(tmp_path, "first"), web_env, "serve") as first:
+        wait_until(lambda: _get(port, "/healthz"))
+        for host in ("127.0.0.1", "0.0.0.0"):
+            with running(
+                _folder(tmp_path, "second"), web_env | {"WEB_HOST": host}, "serve"
+            ) as second:
+                assert second.process.wait(20) == 1
+            said = second.output().splitlines()[-1]
+            assert said == f"Error: cannot listen at {host}:{port}: address already in use"
+        assert first.terminate() == 0
+    # A port that was in use a moment ago is free.
+    with running(_folder(tmp_path, "third"), web_env, "serve") as third:
+        wait_until(lambda: _get(port, "/healthz"))
+        assert third.terminate() == 0
 
 
 def test_there_is_no_other_queue(env: dict[str, str], tmp_path: Path) -> None:

@@ -98,6 +98,23 @@ def test_a_password_is_used() -> None:
         assert len(mailbox.deliveries.all()) == 1
 
 
+def test_a_check_logs_in_and_leaves_nothing() -> None:
+    with Mailbox(user="gate keeper", password="p@ss:/w%rd") as mailbox:
+        SmtpRelay.from_url(mailbox.smtp_url).check()
+        assert mailbox.deliveries.all() == []
+        wrong = mailbox.smtp_url.replace("p%40ss", "other")
+        with pytest.raises(MailServerUnavailable, match="user name and password") as caught:
+            SmtpRelay.from_url(wrong).check()
+        assert "other" not in str(caught.value)
+
+
+def test_a_check_is_bounded_in_time() -> None:
+    with ScriptedServer({"EHLO": trickle}) as server:
+        relay = SmtpRelay.from_url(f"smtp://{HOST}:{server.port}", timeout_s=0.2)
+        with pytest.raises(MailServerUnavailable, match=r"did not finish in 0\.2 s"):
+            relay.check()
+
+
 def test_starttls_and_password() -> None:
     with Mailbox(user="gatekeeper", password="s3cret", starttls=True) as mailbox:
         trusted = ssl.create_default_context(cafile=str(mailbox.certificate_path))

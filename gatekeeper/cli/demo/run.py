@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import shlex
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -36,19 +38,23 @@ def demo(*, once: bool) -> None:
 
 def _run(*, once: bool) -> bool:
     console = Console()
-    with tempfile.TemporaryDirectory(prefix="gatekeeper-demo-") as directory:
-        console.print("Starting Valkey, Stripe and a mailbox (sandbox), web, relay and workers ...")
-        with LocalStack(Path(directory)) as stack:
-            try:
-                return _play(stack, console, once=once)
-            except (StackError, StoryStuckError) as error:
-                raise click.ClickException(str(error)) from error
-            except KeyboardInterrupt:
-                return True
+    console.print("Starting Valkey, Stripe and a mailbox (sandbox), web, relay and workers ...")
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="gatekeeper-demo-") as directory,
+            LocalStack(Path(directory)) as stack,
+        ):
+            return _play(stack, console, once=once)
+    except (StackError, StoryStuckError) as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        console.print("Stopped before the sums.")
+        return True
 
 
 def _play(stack: LocalStack, console: Console, *, once: bool) -> bool:
     stack.start()
+    settings_file = _write_settings(stack)
     parts = Parts(load_settings(_env_file=None, **stack.named_settings))
     show = _Show(stack, parts, console, paced=not once and console.is_terminal)
     sums = show.play()
@@ -56,8 +62,29 @@ def _play(stack: LocalStack, console: Console, *, once: bool) -> bool:
     right = all(line.agrees for line in sums)
     console.print("Every sum agrees." if right else "[bold red]Some sums differ.[/bold red]")
     if not once:
-        show.go_on()
+        _tell_how_to_look_inside(console, settings_file)
+        with suppress(KeyboardInterrupt):
+            show.go_on()
+        console.print("Stopped.")
     return right
+
+
+def _write_settings(stack: LocalStack) -> Path:
+    """Write the demo's settings where a shell can read them; they go when the demo ends."""
+    file = stack.directory / "demo.env"
+    file.write_text("".join(f"{n}={shlex.quote(text)}\n" for n, text in stack.settings.items()))
+    return file
+
+
+def _tell_how_to_look_inside(console: Console, settings_file: Path) -> None:
+    console.print(
+        "To look inside, in another terminal:\n"
+        f"  set -a; . {shlex.quote(str(settings_file))}; set +a\n"
+        f"  {shlex.quote(str(Path(sys.executable).with_name('gatekeeper')))} account list\n",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 class _Show:
@@ -69,9 +96,14 @@ class _Show:
         self._addresses = {
             "Queues": f"{stack.web_url}/ops/queues/  (oncall / sandbox)",
             "Mailbox": f"{stack.mailbox.http_url}/",
-            "Web": stack.web_url,
+            "Ready?": f"{stack.web_url}/readyz",
         }
-        self._live = Live(console=console, auto_refresh=False) if console.is_terminal else None
+        # Transient: the sums come after the story, and the table again while calls go on.
+        self._live = (
+            Live(console=console, auto_refresh=False, transient=True)
+            if console.is_terminal
+            else None
+        )
         self._story = Story(
             stack, parts, self._tell, self._refresh, pace_s=_PACE_S if paced else 0.0
         )

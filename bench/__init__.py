@@ -1,0 +1,1 @@
+"""How fast the gate is: `python -m bench`. See docs/performance.md."""
