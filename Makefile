@@ -30,7 +30,7 @@ bench: .venv/installed ## the figures of docs/performance.md, measured on this m
 # its own: it is told the base, and left without a file.
 run: .venv/installed .env ## the Procfile's processes with the settings of .env, on this machine
 	@$(BIN)/gatekeeper release
-	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/honcho --env /dev/null start \
+	@PATH="$(abspath $(BIN)):$$PATH" exec $(BIN)/honcho --env /dev/null start \
 		--port "$$($(BIN)/python -c 'from gatekeeper.settings import load_settings as load; print(load().port)')" \
 		$(ARGS) $(PROCESSES)
 

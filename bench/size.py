@@ -20,7 +20,8 @@ CALL_BYTES_MAX: Final = 200
 
 def measure_size(directory: Path, count: int) -> list[Reading]:
     """Store so many accounts and calls on a server of their own, and weigh them."""
-    with EmbeddedValkey(directory) as server:
+    # What is deleted is freed at once, not by a thread in its own time.
+    with EmbeddedValkey(directory, extra_args=["--lazyfree-lazy-user-del", "no"]) as server:
         client = connect(server.url, timeout_s=10, max_connections=2)
         ledger = Ledger(client)
         payer = new_account_id()
