@@ -170,13 +170,15 @@ def test_a_decision_is_one_log_line_without_whole_numbers(
         "balance": 2,
         "repeated": False,
     }
-    gate.fallback(call, ErrorCode="11205", ErrorUrl="https://u:pw@gate.example.com/x?key=secret")
+    gate.fallback(
+        call, ErrorCode="11205", ErrorUrl="https://u:pass-word@gate.example.com/x?key=secret"
+    )
     repeat = logged[-1]
     assert repeat["repeated"] is True
     assert repeat["error_code"] == "11205"
     assert repeat["error_host"] == "gate.example.com"
     written = json.dumps(logged)
-    assert not any(secret in written for secret in (NUMBER, CALLER, "secret", "pw"))
+    assert not any(secret in written for secret in (NUMBER, CALLER, "secret", "pass-word"))
 
 
 @pytest.mark.parametrize("url", ["", "http://[", "::", "x" * 5000, "https://\u2028\n/"])
