@@ -20,6 +20,7 @@ from redis import Redis
 from rq import Queue, Worker
 
 from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.sandbox.process_session import kill_session
 from gatekeeper.sandbox.valkey import EmbeddedValkey
 from tests.cli.conftest import DEAD_PORT, open_account
 from tests.cli.stories import switch_on
@@ -53,12 +54,12 @@ def running(directory: Path, env: dict[str, str], *args: str) -> Iterator[Runnin
             cwd=_folder(directory, "cwd"),
             stdout=output,
             stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
     try:
         yield Running(process, log)
     finally:
-        process.kill()
-        process.wait()
+        kill_session(process)  # with the server's own processes, which would go on
 
 
 def _folder(directory: Path, name: str) -> Path:
