@@ -19,6 +19,7 @@ from bench.rounds import Effort, InvalidRound
 from bench.servers import contest
 from bench.size import measure_size
 from bench.webhook import measure_webhook
+from gatekeeper.settings import refuse_live_key
 
 _DOCUMENT: Final = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 
@@ -30,6 +31,7 @@ def main(*, quick: bool, write: bool) -> None:
     """Measure the voice webhook and the ledger beside other ways to do the same."""
     if quick and write:
         raise click.UsageError("--quick measures too little to be written down")
+    refuse_live_key()
     console = Console(width=None if sys.stdout.isatty() else 160)
     try:
         with tempfile.TemporaryDirectory(prefix="gatekeeper-bench-") as directory:

@@ -21,7 +21,7 @@ from typing import Final
 
 from redis import Redis
 
-from bench.command_loops import CONNECTIONS, RANDOM, Command, best_loop
+from bench.command_loops import CONNECTIONS, RANDOM, RUN, Command, best_loop
 from bench.figures import Comparison, Figure
 from bench.rounds import Effort, InvalidRound, Progress
 from gatekeeper.domain.account import MAX_CREDITS, NewAccount, new_account_id
@@ -115,7 +115,8 @@ class _Desk:
         """Return the command that admits a new call, with a random CallSid."""
         command = self._overhear(self.admit)
         digits = self._call().call_sid[2:]
-        return [word.replace(digits, digits[: -len(RANDOM)] + RANDOM) for word in command]
+        random_digits = digits[: -len(RUN + RANDOM)] + RUN + RANDOM
+        return [word.replace(digits, random_digits) for word in command]
 
     def decrease_command(self) -> Command:
         """Return the command that runs the simplest script."""

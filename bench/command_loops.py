@@ -24,6 +24,8 @@ Loop = Callable[[Command, int, int], float]
 #: Stands for twelve digits, a random number below 2^31 each time the command is sent.
 RANDOM: Final = "__rand_int__"
 _RANDOM_MAX: Final = 2**31 - 1
+#: Stands for eight digits, others in each run: the tools' random numbers may come again.
+RUN: Final = "__run_no"
 #: Both tools' default.
 CONNECTIONS: Final = 50
 _TOOLS: Final = ("valkey-benchmark", "redis-benchmark")
@@ -42,7 +44,7 @@ def by_tool(tool: str, port: int, command: Command, count: int, depth: int) -> f
     """Run a command by the server's own benchmark tool; counts by the time on the wall."""
     options = ["-h", "127.0.0.1", "-p", port, "-n", count, "-P", depth, "-r", _RANDOM_MAX, "--csv"]
     output = subprocess.run(
-        [tool, *map(str, options), *command], check=True, capture_output=True, text=True
+        [tool, *map(str, options), *_numbered(command)], check=True, capture_output=True, text=True
     ).stdout
     row = next(csv.DictReader(output.splitlines()))
     return float(row["rps"])
@@ -58,7 +60,7 @@ def by_sockets(client: Redis, port: int, command: Command, count: int, depth: in
             stack.enter_context(socket.create_connection(("127.0.0.1", port)))
             for _ in range(CONNECTIONS)
         ]
-        turns = count // (CONNECTIONS * depth)
+        turns, command = count // (CONNECTIONS * depth), _numbered(command)
         cpu_before_s = _cpu_s(client)
         for _ in range(turns):
             for connection in sockets:
@@ -67,6 +69,11 @@ def by_sockets(client: Redis, port: int, command: Command, count: int, depth: in
                 _read_replies(connection, depth)
         cpu_s = _cpu_s(client) - cpu_before_s
     return turns * CONNECTIONS * depth / cpu_s
+
+
+def _numbered(command: Command) -> Command:
+    digits = f"{random.randrange(10 ** len(RUN)):0{len(RUN)}}"
+    return [word.replace(RUN, digits) for word in command]
 
 
 def _packed(command: Command) -> bytes:

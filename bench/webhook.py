@@ -29,7 +29,7 @@ def measure_webhook(contest: Contest, effort: Effort, progress: Progress) -> lis
     return [
         _comparison(rounds, contest.gate, contest.usual, ratio_wanted=2.0),
         _comparison(rounds, contest.gate, contest.bare, ratio_wanted=0.22),
-        *_measure_latency(contest, switchboard, effort, rate_per_s),
+        *_measure_latency(contest.gate, switchboard, effort, rate_per_s),
         Reading(
             "the load generator's share of a core, at most",
             "%",
@@ -83,26 +83,23 @@ def _saturate(server: Server, switchboard: Switchboard, calls: float) -> Through
 
 
 def _measure_latency(
-    contest: Contest, switchboard: Switchboard, effort: Effort, rate_per_s: float
-) -> list[Figure]:
+    server: Server, switchboard: Switchboard, effort: Effort, rate_per_s: float
+) -> list[Reading]:
     calls = max(100, round(rate_per_s * effort.seconds))
-    rounds: dict[str, list[list[float]]] = {contest.gate.name: [], contest.usual.name: []}
-    for _ in range(effort.rounds):
-        for server in (contest.gate, contest.usual):
-            latencies_s = at_rate(
-                server.port, switchboard.requests(calls), DOCUMENT, rate_per_s=rate_per_s
-            )
-            percentiles_s = quantiles(latencies_s, n=100)
-            rounds[server.name].append([1000 * percentiles_s[p - 1] for p in (50, 99)])
-    return [
-        Comparison(
-            f"latency, {name}, at {rate_per_s:.0f} calls/s",
-            contest.usual.name,
-            "ms",
-            [round_[n] for round_ in rounds[contest.gate.name]],
-            [round_[n] for round_ in rounds[contest.usual.name]],
+    percentiles_s = [
+        quantiles(
+            at_rate(server.port, switchboard.requests(calls), DOCUMENT, rate_per_s=rate_per_s),
+            n=100,
         )
-        for n, name in enumerate(("median", "99th percentile"))
+        for _ in range(effort.rounds)
+    ]
+    return [
+        Reading(
+            f"latency at {rate_per_s:.0f} calls/s, {name}",
+            "ms",
+            1000 * median(round_[percentile - 1] for round_ in percentiles_s),
+        )
+        for name, percentile in (("median", 50), ("99th percentile", 99))
     ]
 
 

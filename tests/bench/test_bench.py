@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.command_loops import CONNECTIONS, RANDOM, by_sockets
+from bench.command_loops import CONNECTIONS, RANDOM, RUN, by_sockets
 from bench.figures import Comparison, Figure, Reading
 from bench.pieces import Piece
 from bench.report import Report, write_report
@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FIGURES = (
     "usual recipe",
     "bare Flask",
-    "latency, median",
-    "latency, 99th percentile",
+    "calls/s, median",
+    "calls/s, 99th percentile",
     "the load generator's share of a core",
     "admit_call, by ",
     "its commands, without its logic",
@@ -86,6 +86,6 @@ def own_valkey(tmp_path: Path) -> Iterator[EmbeddedValkey]:
 def test_the_equal_loop_runs_each_command_once(own_valkey: EmbeddedValkey, depth: int) -> None:
     count = 8 * CONNECTIONS
     with connect(own_valkey.url, timeout_s=10, max_connections=1) as client:
-        rate = by_sockets(client, own_valkey.port, ["SET", RANDOM, "1"], count, depth)
+        rate = by_sockets(client, own_valkey.port, ["SET", RUN + RANDOM, "1"], count, depth)
         assert client.dbsize() == count
     assert rate > 0
