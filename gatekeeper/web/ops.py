@@ -19,8 +19,6 @@ balances and charges, for what is still owed stands in the ledger and comes back
 
 from __future__ import annotations
 
-import base64
-import hmac
 import re
 import secrets
 from typing import Final
@@ -34,10 +32,10 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
-from werkzeug.datastructures import WWWAuthenticate
-from werkzeug.exceptions import Forbidden, MethodNotAllowed, NotFound, Unauthorized
+from werkzeug.exceptions import Forbidden, MethodNotAllowed, NotFound
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
+from gatekeeper.web.basic_auth import Credentials, credentials, require_credentials
 from gatekeeper.web.ops_escaping import RewrittenTemplates, escape_json_answer
 from gatekeeper.web.ops_rq import bind_dashboard
 
@@ -93,7 +91,7 @@ def register_ops(
     """
     dashboard = _build_dashboard(
         _queue_client(queue_redis_url),
-        credentials=_checked_credentials(username, password),
+        expected=credentials(username, password),
         origin=_serialized_origin(public_origin),
     )
     mounted = DispatcherMiddleware(app.wsgi_app, {PREFIX: dashboard})
@@ -106,9 +104,7 @@ class DashboardApp(Flask):
     redis_conn: Redis  # where rq-dashboard's views look for it
 
 
-def _build_dashboard(
-    client: Redis, *, credentials: tuple[bytes, bytes], origin: str
-) -> DashboardApp:
+def _build_dashboard(client: Redis, *, expected: Credentials, origin: str) -> DashboardApp:
     bind_dashboard()
     # Its base template asks for a file of the application's own; these are the same ones.
     dashboard = DashboardApp(__name__, static_folder=rq_dashboard.blueprint.static_folder)
@@ -120,7 +116,7 @@ def _build_dashboard(
 
     @dashboard.before_request
     def guard() -> None:
-        _require_credentials(credentials)
+        require_credentials(expected)
         _require_origin(origin)
         _require_listed_view()
         _require_plain_arguments()
@@ -165,14 +161,6 @@ def _give_client(dashboard: DashboardApp, client: Redis) -> None:
     dashboard.config["RQ_DASHBOARD_REDIS_URL"] = (f"{where}/{address.get('db') or 0}",)
 
 
-def _checked_credentials(username: str, password: str) -> tuple[bytes, bytes]:
-    if not username or not password:
-        raise ValueError("the dashboard needs both a username and a password")
-    if ":" in username:
-        raise ValueError("the dashboard's username must not hold a colon")
-    return username.encode(), password.encode()
-
-
 def _serialized_origin(url: str) -> str:
     """Return the origin of `url` as a browser writes it into Origin (RFC 6454, 6.2)."""
     try:
@@ -185,31 +173,6 @@ def _serialized_origin(url: str) -> str:
         raise ValueError("the public origin needs http:// or https:// and a host")
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}" + (f":{port}" if port not in {None, default_port} else "")
-
-
-def _require_credentials(expected: tuple[bytes, bytes]) -> None:
-    given = _basic_credentials(request.headers.get("Authorization", ""))
-    # Both are always compared, each in constant time: neither tells how far a guess was right.
-    matches = [hmac.compare_digest(a, b) for a, b in zip(given, expected, strict=True)]
-    if not all(matches):
-        challenge: dict[str, str | None] = {"realm": "Gatekeeper operations", "charset": "UTF-8"}
-        raise Unauthorized(www_authenticate=WWWAuthenticate("basic", challenge))
-
-
-def _basic_credentials(header: str) -> tuple[bytes, bytes]:
-    """Return username and password, both empty when the header gives none (RFC 7617).
-
-    Werkzeug's own parser raises on a header with characters outside ASCII.
-    """
-    scheme, _, encoded = header.partition(" ")
-    if scheme.lower() != "basic":
-        return b"", b""
-    try:
-        decoded = base64.b64decode(encoded.strip(), validate=True)
-    except ValueError:
-        return b"", b""
-    username, _, password = decoded.partition(b":")
-    return username, password
 
 
 def _require_origin(origin: str) -> None:

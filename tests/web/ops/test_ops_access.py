@@ -93,7 +93,7 @@ def test_what_cannot_be_checked_against_is_refused_at_the_start(changed: dict[st
         "password": "hunter2",
         "public_origin": "https://gate.example.com",
     }
-    with pytest.raises(ValueError, match=r"dashboard|origin") as refused:
+    with pytest.raises(ValueError, match=r"dashboard|origin|basic authentication") as refused:
         register_ops(Flask("main"), **(given | changed))
     assert "hunter2" not in str(refused.value)
 
