@@ -1,4 +1,4 @@
-"""Whether an account's balance, calls and top-offs are what its entries say (R1, R2, R7, R15).
+"""Whether an account's balance, debits and top-offs are what its entries say (R1, R2, R7, R15).
 
 Nothing here reads the ledger: it is handed an account, the account's entries in their order, and
 its top-offs. The account is one that was read at a known place in the log, so that an audit of a

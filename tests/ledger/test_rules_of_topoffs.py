@@ -1,0 +1,256 @@
+"""R6, R7, R8 and R10 on the real scripts: when a card is charged. See docs/correctness.md."""
+
+from __future__ import annotations
+
+import pytest
+
+from gatekeeper.domain.incident import INTERNAL_ERROR_COOL_DOWNS_S, FailureReason, Resolution
+from gatekeeper.domain.topoff import TopoffState
+from gatekeeper.ledger.errors import PaymentMismatch
+from gatekeeper.ledger.topoffs import Charge, Failed, Look, Payment, RetryAnswer, Settled
+from tests.conftest import MovableClock
+from tests.ledger.desk import PRICE_MINOR, Desk
+
+# R6: threshold
+
+
+def test_r6_at_the_threshold_nothing_below_it_one_topoff(desk: Desk) -> None:
+    desk.open(allotment=7).card().topoff(threshold=5)
+    for balance in (6, 5):
+        desk.call()
+        assert (desk.account.balance, desk.account.topoff_id) == (balance, "")
+    desk.call()
+    topoff_id = desk.account.topoff_id
+    assert topoff_id
+    for _ in range(3):
+        desk.call()
+    assert desk.account.topoff_id == topoff_id
+
+
+def test_r6_switching_on_or_attaching_a_card_below_the_threshold_counts(desk: Desk) -> None:
+    desk.open(allotment=4).card().topoff(threshold=5)
+    assert desk.account.topoff_state is TopoffState.REQUESTED
+
+
+def test_r6_after_a_topoff_only_the_next_debit_looks_again(desk: Desk) -> None:
+    desk.open().card().topoff(threshold=5, amount=6)
+    for _ in range(4):
+        desk.call()
+    first = desk.account.topoff_id
+    desk.begin(first)
+    desk.succeed(first)
+    assert (desk.account.balance, desk.account.topoff_id) == (2, "")
+    desk.call()
+    assert desk.account.topoff_id not in ("", first)
+
+
+# R7: never two
+
+
+def test_r7_credits_once_whoever_reports_first(desk: Desk) -> None:
+    desk.open().card().topoff(amount=20)
+    topoff_id = desk.account.topoff_id
+    desk.begin(topoff_id)
+    assert [desk.succeed(topoff_id) for _ in range(3)] == [
+        Settled.SETTLED,
+        Settled.REPEATED,
+        Settled.REPEATED,
+    ]
+    assert desk.decline(topoff_id) is Failed.REPEATED
+    assert desk.account.balance == 20
+    assert desk.mail == ["topoff_succeeded"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        Payment("pi_other", 500, "usd", "cus_1", ""),
+        Payment("", 499, "usd", "cus_1", ""),
+        Payment("", 500, "eur", "cus_1", ""),
+        Payment("", 500, "usd", "cus_2", ""),
+    ],
+)
+def test_r7_a_payment_that_does_not_fit_is_not_credited(desk: Desk, wrong: Payment) -> None:
+    desk.open().card().topoff(amount=20)
+    topoff_id = desk.account.topoff_id
+    desk.begin(topoff_id)
+    intent = wrong.payment_intent or f"pi_{topoff_id}"
+    payment = Payment(intent, wrong.amount_minor, wrong.currency, wrong.customer, "")
+    with pytest.raises(PaymentMismatch):
+        desk.ledger.topoffs.settle_topoff(topoff_id, payment)
+    assert desk.account.balance == 0
+
+
+def test_r7_the_price_and_the_card_are_fixed_when_the_charge_begins(desk: Desk) -> None:
+    desk.open().card("pm_1").topoff(amount=20)
+    topoff_id = desk.account.topoff_id
+    desk.begin(topoff_id)
+    desk.card("pm_2")
+    again, topoff = desk.ledger.topoffs.begin_charge(topoff_id, price_minor=99, currency="eur")
+    assert (again, topoff.payment_method) == (Charge.CHARGE, "pm_1")
+    assert (topoff.amount_minor, topoff.currency) == (20 * PRICE_MINOR, "usd")
+
+
+def test_r7_the_accounts_own_price_is_charged(desk: Desk) -> None:
+    desk.open().card().topoff(amount=20)
+    desk.ledger.accounts.update_account(desk.id, price_minor="31")
+    topoff_id = desk.account.topoff_id
+    assert desk.begin(topoff_id) is Charge.CHARGE
+    assert desk.ledger.topoffs.topoff(topoff_id).amount_minor == 20 * 31
+    with pytest.raises(PaymentMismatch):
+        desk.succeed(topoff_id)  # with the default price
+
+
+# R8: failure
+
+
+def test_r8_a_failed_charge_opens_an_incident_and_blocks(desk: Desk) -> None:
+    desk.open(allotment=4).card().topoff()
+    topoff_id = desk.failed_topoff(desk.decline)
+    desk.call()
+    account, incident = desk.account, desk.ledger.accounts.incident(desk.id)
+    assert (account.topoff_id, account.blocked_by) == ("", FailureReason.DECLINED)
+    assert incident is not None
+    assert (incident.id, incident.reason, incident.resolved_at_ms) == (
+        topoff_id,
+        FailureReason.DECLINED,
+        None,
+    )
+    assert incident.amount_minor == 20 * PRICE_MINOR
+
+
+def test_r8_a_card_attached_resolves_and_looks_again(desk: Desk) -> None:
+    desk.open(allotment=4).card().topoff()
+    first = desk.failed_topoff(desk.decline)
+    desk.card("pm_2")
+    incident = desk.ledger.accounts.incident(desk.id)
+    assert incident is not None
+    assert incident.resolution is Resolution.CARD_ATTACHED
+    assert desk.account.topoff_id not in ("", first)
+
+
+def test_r8_a_retry_by_hand_unblocks_once_it_succeeds(desk: Desk) -> None:
+    desk.open(allotment=4).card().topoff()
+    incident_id = desk.failed_topoff(desk.decline)
+    retry = desk.ledger.topoffs.request_topoff
+    assert retry(desk.id, "acct_none-1") is RetryAnswer.NO_SUCH_INCIDENT
+    assert retry(desk.id, incident_id) is RetryAnswer.REQUESTED
+    assert retry(desk.id, incident_id) is RetryAnswer.IN_FLIGHT
+    blocked = desk.account
+    assert blocked.blocked_by is FailureReason.DECLINED
+    second = blocked.topoff_id
+    desk.begin(second)
+    desk.succeed(second)
+    unblocked = desk.account
+    assert (unblocked.blocked_by, unblocked.incident_id) == (None, "")
+    assert retry(desk.id, incident_id) is RetryAnswer.NO_SUCH_INCIDENT
+
+
+def test_r8_switching_off_resolves(desk: Desk) -> None:
+    desk.open(allotment=4).card().topoff()
+    desk.failed_topoff(desk.decline)
+    desk.topoff(on=False)
+    incident = desk.ledger.accounts.incident(desk.id)
+    assert incident is not None
+    assert incident.resolution is Resolution.SWITCHED_OFF
+    assert (desk.account.blocked_by, desk.account.incident_id) == (None, "")
+
+
+def test_r8_switching_off_cancels_what_was_only_requested(desk: Desk) -> None:
+    desk.open().card().topoff()
+    topoff_id = desk.account.topoff_id
+    desk.topoff(on=False)
+    assert desk.begin(topoff_id) is Charge.CANCELED
+    assert desk.ledger.topoffs.topoff(topoff_id).state is TopoffState.CANCELED
+    assert desk.account.topoff_id == ""
+    assert desk.begin(topoff_id) is Charge.FINISHED
+
+
+def test_r8_after_internal_errors_three_automatic_attempts_then_no_more(
+    desk: Desk, clock: MovableClock
+) -> None:
+    desk.open(allotment=4).card().topoff(threshold=5)
+    look = desk.ledger.topoffs.look_at_threshold
+    for cool_down_s in INTERNAL_ERROR_COOL_DOWNS_S:
+        desk.failed_topoff(desk.break_down)
+        clock.advance(s=cool_down_s - 1)
+        assert look(desk.id) is Look.EARLY
+        assert desk.account.topoff_id == ""
+        clock.advance(s=1)
+        assert look(desk.id) is Look.REQUESTED
+    desk.failed_topoff(desk.break_down)
+    clock.advance(s=365 * 24 * 3600)
+    assert look(desk.id) is Look.NOT_DUE
+    desk.call()
+    assert desk.account.topoff_id == ""
+
+
+def test_r8_a_cooled_down_attempt_that_succeeds_unblocks(desk: Desk, clock: MovableClock) -> None:
+    desk.open(allotment=4).card().topoff(threshold=5)
+    desk.failed_topoff(desk.break_down)
+    clock.advance(s=INTERNAL_ERROR_COOL_DOWNS_S[0])
+    desk.call()
+    topoff_id = desk.account.topoff_id
+    desk.begin(topoff_id)
+    desk.succeed(topoff_id)
+    assert (desk.account.blocked_by, desk.account.incident_id) == (None, "")
+
+
+def test_r8_a_card_that_must_never_be_tried_again_is_not(desk: Desk) -> None:
+    desk.open(allotment=4).card().topoff()
+    desk.failed_topoff(lambda topoff_id: desk.decline(topoff_id, never_again=True))
+    desk.topoff(on=False).topoff(on=True)
+    assert desk.begin(desk.account.topoff_id) is Charge.CARD_REFUSED
+    desk.card()
+    assert desk.begin(desk.account.topoff_id) is Charge.CHARGE
+
+
+def test_r8_a_card_replaced_during_the_charge_is_tried_instead_of_blocking(desk: Desk) -> None:
+    desk.open(allotment=4).card("pm_old").topoff()
+    first = desk.account.topoff_id
+    desk.begin(first)
+    desk.card("pm_new")
+    assert desk.decline(first) is Failed.FAILED_QUIETLY
+    account = desk.account
+    assert (account.blocked_by, account.incident_id) == (None, "")
+    assert account.topoff_id not in ("", first)
+
+
+def test_r8_no_card(desk: Desk) -> None:
+    desk.open().topoff()
+    topoff_id = desk.account.topoff_id
+    assert desk.begin(topoff_id) is Charge.NO_PAYMENT_METHOD
+    failed = desk.ledger.topoffs.fail_topoff(
+        topoff_id, payment_intent="", reason=FailureReason.NO_PAYMENT_METHOD
+    )
+    assert failed is Failed.FAILED
+    assert desk.account.blocked_by is FailureReason.NO_PAYMENT_METHOD
+
+
+# R10: unknown is not failed
+
+
+def test_r10_a_late_success_credits_and_resolves(desk: Desk) -> None:
+    desk.open(allotment=4).card().topoff(amount=20)
+    topoff_id = desk.failed_topoff(desk.break_down)
+    assert desk.succeed(topoff_id) is Settled.SETTLED
+    account = desk.account
+    assert (account.balance, account.blocked_by, account.incident_id) == (24, None, "")
+    assert desk.ledger.topoffs.topoff(topoff_id).state is TopoffState.SUCCEEDED
+
+
+def test_r10_a_late_success_leaves_no_trace_of_the_failure_in_the_topoff(desk: Desk) -> None:
+    desk.open(allotment=4).card().topoff()
+    topoff_id = desk.failed_topoff(desk.decline)
+    assert desk.ledger.topoffs.topoff(topoff_id).reason is FailureReason.DECLINED
+    desk.succeed(topoff_id)
+    assert desk.ledger.topoffs.topoff(topoff_id).reason is None
+
+
+def test_r10_a_late_success_leaves_another_topoff_in_flight(desk: Desk) -> None:
+    desk.open(allotment=4).card().topoff(amount=20)
+    first = desk.failed_topoff(desk.break_down)
+    desk.card("pm_2")
+    second = desk.account.topoff_id
+    desk.succeed(first)
+    assert desk.account.topoff_id == second
