@@ -231,3 +231,30 @@ def test_refusals_are_told_apart(
     with fault.strikes(valkey), pytest.raises(RedisError) as refused:
         gate.parts.gate.probe()
     assert error_kind(refused.value) == kind
+
+
+def test_a_process_that_ends_tries_until_its_time_is_up(
+    gate: Gate, valkey: EmbeddedValkey, logged: list[EventDict]
+) -> None:
+    able = gate.open_account(5)
+    journal = Journal()
+    outage = outage_of(gate, journal)
+    client = gate.ledger().client
+
+    def refusals() -> int:
+        return int(client.info("errorstats").get("errorstat_OOM", {}).get("count", 0))
+
+    before = refusals()
+    FULL.begin(valkey)
+    try:
+        told = Unrecorded(call_id(), NUMBER, told=Decision.ANSWER, ending=ENDING)
+        journal.note(told)
+        closing = threading.Thread(target=outage.close)
+        closing.start()
+        wait_until(lambda: refusals() > before)
+    finally:
+        FULL.end(valkey)
+    closing.join()
+    assert len(journal) == 0
+    assert gate.balance(able) == 4
+    assert not [line for line in logged if line["event"] == "call_not_recorded"]

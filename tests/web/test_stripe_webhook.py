@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -17,11 +18,15 @@ from gatekeeper.domain.account import Card, NewAccount, TopoffSettings
 from gatekeeper.domain.call import Decision
 from gatekeeper.ledger.client import connect
 from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.sandbox.valkey import EmbeddedValkey
 from gatekeeper.web.journal import Journal
+from gatekeeper.web.metrics import metrics_response
 from gatekeeper.web.number_book import NumberBook
 from gatekeeper.web.outage import Outage
 from gatekeeper.web.recorder import Recorder
 from gatekeeper.web.stripe_webhook import MAX_BODY_BYTES, stripe_webhook_blueprint
+from tests.web.faults import STALLED
+from tests.web.gate import Gate
 
 SECRETS = ("whsec_old", "whsec_new")
 PATH = "/stripe/webhook"
@@ -215,6 +220,38 @@ def test_while_the_ledger_is_gone_stripe_is_asked_to_come_back(topoff_id: str, l
     assert [(line["log_level"], line["outcome"]) for line in told] == [
         ("error", "ledger_unreachable")
     ]
+
+
+def test_a_stalled_ledger_holds_no_thread_that_answers_calls(valkey: EmbeddedValkey) -> None:
+    """As the application is wired: an event is answered within the time that a call has."""
+    gate = Gate(valkey.url, stripe_webhook_secret=SECRETS[0])
+    payload = succeeded(f"{ACCOUNT}-0123456789ab")
+
+    def answer_time_s(_: int) -> float:
+        started_s = time.monotonic()
+        assert post(gate.app.test_client(), payload) == 503
+        return time.monotonic() - started_s
+
+    with STALLED.strikes(valkey), ThreadPoolExecutor(8) as pool:
+        assert max(pool.map(answer_time_s, range(16))) < 2
+
+
+def test_every_event_is_counted(client: FlaskClient, topoff_id: str) -> None:
+    def counts() -> dict[str, float]:
+        lines = metrics_response().get_data(as_text=True).splitlines()
+        counted = (line.rpartition(" ") for line in lines if "stripe_webhooks_total{" in line)
+        return {labels: float(value) for labels, _, value in counted}
+
+    before = counts()
+    post(client, succeeded(topoff_id))
+    post(client, succeeded(topoff_id))
+    post(client, succeeded(topoff_id), header="t=1,v1=abc")
+    grown = {labels: value - before.get(labels, 0) for labels, value in counts().items()}
+    outcomes = {
+        outcome: sum(by for labels, by in grown.items() if f'outcome="{outcome}"' in labels)
+        for outcome in ("credited", "repeated", "refused")
+    }
+    assert outcomes == {"credited": 1, "repeated": 1, "refused": 1}
 
 
 def test_nothing_of_the_payload_is_logged_or_answered(

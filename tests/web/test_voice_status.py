@@ -172,6 +172,8 @@ def test_under_the_policy_drop_nothing_was_let_through(gate: Gate) -> None:
 
 def test_a_call_that_began_before_its_number_came_here_costs_nothing(gate: Gate) -> None:
     able = gate.open_account(2)
+    now_ms = wall_clock_ms()
+    gate.ledger().outages.note(now_ms - 3 * 86_400_000, now_ms)  # so the number alone decides
     gate.status(new_call(), duration=str(2 * 86_400))  # the number has been here for a day
     assert gate.balance(able) == 2
     gate.ledger().numbers.assign_number("+15550002222", able)
