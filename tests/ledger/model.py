@@ -54,6 +54,7 @@ class Model:
     allotment: int
     now_ms: int
     allotment_size: int = 0
+    granted: int = 0
     anchor_ms: int = 0
     interval: Interval = Interval.MONTHLY
     cycle_no: int = 1
@@ -80,7 +81,7 @@ class Model:
     notices: list[tuple[str, dict[str, object]]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.allotment_size = self.allotment
+        self.allotment_size = self.granted = self.allotment
         self.anchor_ms = self.anchor_ms or self.now_ms
         period = period_of(self.anchor_ms, self.interval, self.now_ms)
         self.cycle_start_ms = period.start_ms
@@ -95,7 +96,7 @@ class Model:
         period = period_of(self.anchor_ms, self.interval, self.now_ms)
         if period.start_ms <= self.cycle_start_ms:
             return False
-        self.allotment = self.allotment_size
+        self.allotment = self.granted = self.allotment_size
         self.cycle_no += 1
         self.cycle_start_ms, self.cycle_end_ms = period.start_ms, period.end_ms
         self._forget_warnings()
@@ -110,9 +111,10 @@ class Model:
         period = period_of(anchor_ms, interval, self.now_ms)
         if self.cycle_end_ms is None:
             self.cycle_start_ms = period.start_ms
-        rise = max(0, allotment - self.allotment_size)
+        rise = max(0, allotment - self.granted)
         self.anchor_ms, self.interval, self.allotment_size = anchor_ms, interval, allotment
         self.allotment += rise
+        self.granted += rise
         if rise:
             self._forget_warnings()
         self.cycle_end_ms = period.end_ms

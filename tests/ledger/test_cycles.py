@@ -162,6 +162,19 @@ def test_a_larger_allotment_counts_at_once_a_smaller_one_from_the_next_period(
     assert _buckets(ledger, account_id) == (2, 0)
 
 
+def test_a_lowered_and_raised_allotment_grants_nothing_twice(
+    ledger: Ledger, clock: MovableClock
+) -> None:
+    account_id = _open(ledger, 100)
+    change = ledger.cycles.set_cycle
+    for allotment, left in ((50, 100), (100, 100), (0, 100), (120, 120), (60, 120), (130, 130)):
+        change(account_id, allotment=allotment, anchor_ms=NOON_MS, interval=Interval.MONTHLY)
+        assert _buckets(ledger, account_id) == (left, 0)
+    clock.advance(s=31 * DAY_S)
+    change(account_id, allotment=140, anchor_ms=NOON_MS, interval=Interval.MONTHLY)
+    assert _buckets(ledger, account_id) == (140, 0)
+
+
 def test_a_new_anchor_moves_the_next_reset_and_grants_nothing_by_itself(
     ledger: Ledger, clock: MovableClock
 ) -> None:

@@ -10,7 +10,7 @@
 if redis.call('EXISTS', ACCOUNT) == 1 then return { 'exists' } end
 redis.call('HSET', ACCOUNT, 'purchased', 0, 'allotment', ARGV[8], 'topoff_on', 0,
   'threshold', ARGV[13], 'topoff_amount', ARGV[14], 'cycle_no', 1,
-  'allotment_size', ARGV[8], 'cycle_start_ms', ARGV[11], 'created_at_ms', NOW)
+  'allotment_size', ARGV[8], 'cycle_granted', ARGV[8], 'cycle_start_ms', ARGV[11], 'created_at_ms', NOW)
 redis.call('HSET', PROFILE, 'name', ARGV[5], 'email', ARGV[6], 'timezone', ARGV[7],
   'anchor_ms', ARGV[9], 'interval', ARGV[10])
 redis.call('SADD', KEYS[9], ID)

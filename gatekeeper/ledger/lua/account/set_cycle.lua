@@ -1,5 +1,5 @@
--- Change the allotment, or when it is reset. A larger allotment counts at once, by the difference; a
--- smaller one, and a new anchor, from the next period on.
+-- Change the allotment, or when it is reset. A larger allotment than this period has granted counts
+-- at once, by the difference; a smaller one, and a new anchor, from the next period on.
 -- ARGV[5] allotment   ARGV[6] anchor, ms   ARGV[7] interval
 -- ARGV[8] and [9] start and end of the period that contains now by them, ms
 -- Replies {'unknown_account'}, {'cycle_over', anchor, ms, interval} or {'set', allotment, purchased}
@@ -9,13 +9,14 @@
 local account = read_account()
 if not account then return { 'unknown_account' } end
 if account.cycle_over then return cycle_over() end
-local f = redis.call('HMGET', ACCOUNT, 'allotment_size', 'cycle_end_ms')
+local f = redis.call('HMGET', ACCOUNT, 'cycle_granted', 'cycle_end_ms')
 local rise = tonumber(ARGV[5]) - tonumber(f[1])
 redis.call('HSET', PROFILE, 'anchor_ms', ARGV[6], 'interval', ARGV[7])
 redis.call('HSET', ACCOUNT, 'allotment_size', ARGV[5])
 if not f[2] then redis.call('HSET', ACCOUNT, 'cycle_start_ms', ARGV[8]) end
 if rise > 0 then
   apply(account, rise, 0)
+  redis.call('HSET', ACCOUNT, 'cycle_granted', ARGV[5])
   append(account, 'allotment_raised', rise, 0, ARGV[8], 'allotment_raised')
   forget_warnings(account)
 end

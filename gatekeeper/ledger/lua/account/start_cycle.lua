@@ -27,7 +27,7 @@ if left > 0 then
   append(account, 'allotment_lapsed', -left, 0, f[1], 'cycle_ended')
 end
 apply(account, granted, 0)
-redis.call('HSET', ACCOUNT, 'cycle_start_ms', ARGV[5])
+redis.call('HSET', ACCOUNT, 'cycle_start_ms', ARGV[5], 'cycle_granted', granted)
 redis.call('HINCRBY', ACCOUNT, 'cycle_no', 1)
 append(account, 'cycle_started', granted, 0, ARGV[5], 'cycle_started')
 end_cycle_at(ARGV[6])
