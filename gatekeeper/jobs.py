@@ -1,12 +1,13 @@
 """Which RQ job does which owed work: the relay enqueues these, the workers run nothing else.
 
 A task is what the ledger's scripts write down as owed: `charge:<top-off>`,
-`email:<kind>:<notice>`, `look:<account>` or `cycle:<account>`. Its last part is the job's only
-argument.
+`email:<kind>:<notice>`, `look:<account>`, `cycle:<account>`, `subscription:<account>` or
+`correction:<PaymentIntent>`. Its last part is the job's only argument.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -61,11 +62,33 @@ def _describe_cycle(account_id: str) -> str:
     return f"Start {account_id}'s new billing cycle, unless a call has"
 
 
+def _describe_subscription(account_id: str) -> str:
+    return f"Read the subscription of {account_id}: period, allotment, status"
+
+
+def _describe_correction(payment_intent: str) -> str:
+    return f"Read refunds and disputes of {payment_intent}"
+
+
+_PAYMENT_INTENT: Final = re.compile(r"pi_[A-Za-z0-9_]{1,100}")
+
+
+def is_payment_intent(text: str) -> bool:
+    """Tell whether a text has the shape of a PaymentIntent's id."""
+    return _PAYMENT_INTENT.fullmatch(text) is not None
+
+
 #: Every spec there is, by kind of task.
 SPECS: Final[dict[str, JobSpec]] = {
     "charge": JobSpec("charges", "workers.charges.charge", _describe_charge, is_record_id),
     "look": JobSpec("upkeep", "workers.upkeep.look_at_threshold", _describe_look, is_account_id),
     "cycle": JobSpec("upkeep", "workers.upkeep.turn_cycle", _describe_cycle, is_account_id),
+    "subscription": JobSpec(
+        "upkeep", "workers.upkeep.read_subscription", _describe_subscription, is_account_id
+    ),
+    "correction": JobSpec(
+        "upkeep", "workers.upkeep.correct_payment", _describe_correction, is_payment_intent
+    ),
     **{
         f"email:{kind}": JobSpec(
             "emails", "workers.emails.send_notice", _describe_email(kind), is_record_id
@@ -100,3 +123,13 @@ def job_id(task: str, number: int) -> str:
 def email_task(kind: NoticeKind, notice_id: str) -> str:
     """Write the task of sending a notice."""
     return f"email:{kind}:{notice_id}"
+
+
+def subscription_task(account_id: str) -> str:
+    """Write the task of reading an account's subscription from Stripe."""
+    return f"subscription:{account_id}"
+
+
+def correction_task(payment_intent: str) -> str:
+    """Write the task of reading a payment's refunds and disputes from Stripe."""
+    return f"correction:{payment_intent}"

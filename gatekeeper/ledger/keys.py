@@ -17,6 +17,7 @@
 | `gk:{s}:owed`                | zset   | task → due, in ms                    | until done      |
 | `gk:{s}:tries`               | hash   | task → times enqueued, first due, ms | until done      |
 | `gk:number:<E.164>`          | hash   | one phone number, see below          | for good        |
+| `gk:subscription:<sub>`      | string | id of the account that it drives     | for good        |
 | `gk:outages`                 | zset   | from-to, ms → to                     | 48 h            |
 | `gk:shards`                  | string | the deployment's number of shards    | for good        |
 | `gk:probe`                   | string | written to see if writes are taken   | 1 s             |
@@ -32,6 +33,7 @@ otherwise; what ends in `_ms` is milliseconds since the epoch.
 account
     - `allotment` and `purchased`: the buckets. `allotment_size`: what a new period grants.
     - `cycle_no`, `cycle_start_ms`, `cycle_end_ms`: the period; no end, no cycle.
+      `cycle_granted`: the allotment that this period has granted so far.
     - `topoff_on` ("1" or "0"), `threshold`, `topoff_amount`, `overdraft_limit`: the settings.
     - `topoff`, `topoff_state`: the top-off in flight.
     - `incident`: the open one. `blocked_by`: its reason. `retries`: failures in a row.
@@ -133,9 +135,9 @@ class Keys:
         self.shards = shards
         self._of_account = functools.lru_cache(_CACHED_ACCOUNTS)(self._build)
 
-    def shard_of(self, account_id: str) -> int:
-        """Find the shard an account lives in."""
-        return zlib.crc32(account_id.encode()) % self.shards
+    def shard_of(self, subject: str) -> int:
+        """Find the shard an account lives in, or the work owed for a payment of whoever it is."""
+        return zlib.crc32(subject.encode()) % self.shards
 
     def of_account(self, account_id: str) -> AccountKeys:
         """Build the keys of one account, or recall them: every verb asks for them."""
@@ -189,6 +191,10 @@ class Keys:
     def number(self, number: str) -> str:
         """Name the route of a phone number."""
         return f"gk:number:{number}"
+
+    def subscription(self, subscription: str) -> str:
+        """Name the note of which account a subscription at Stripe drives."""
+        return f"gk:subscription:{subscription}"
 
     def outages(self) -> str:
         """Name the notes of when the ledger could not be asked."""

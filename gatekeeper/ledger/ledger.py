@@ -13,6 +13,7 @@ from gatekeeper.ledger.numbers import Numbers
 from gatekeeper.ledger.outages import Outages
 from gatekeeper.ledger.owed import Owed
 from gatekeeper.ledger.store import Clock, Store, wall_clock_ms
+from gatekeeper.ledger.subscriptions import Subscriptions
 from gatekeeper.ledger.topoffs import Topoffs
 
 
@@ -33,6 +34,7 @@ class Ledger:
         self.accounts = Accounts(store)
         self.numbers = Numbers(store)
         self.cycles = Cycles(store)
+        self.subscriptions = Subscriptions(store)
         self.calls = Calls(store, call_kept_s)
         self.topoffs = Topoffs(store)
         self.owed = Owed(store)

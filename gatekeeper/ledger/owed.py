@@ -43,14 +43,34 @@ class Owed:
         args: list[str | int] = [task.task, due_ms, tries]
         return bool(self._store.scripts.run("enqueued_owed", self._keys(task.shard), args))
 
-    def strike_owed(self, account_id: str, task: str) -> bool:
-        """Strike off an account's task that is done; False when it was not owed."""
-        keys = self._keys(self._store.keys.shard_of(account_id))
-        return bool(self._store.scripts.run("strike_owed", keys, [task]))
+    def note_owed(self, subject: str, task: str) -> int:
+        """Write down that there is news of a subject, an account or a payment, to be looked into.
 
-    def is_owed(self, account_id: str, task: str) -> bool:
-        """Tell whether an account's task still has to be done."""
-        key = self._store.keys.owed(self._store.keys.shard_of(account_id))
+        Returns since when the task is owed, in ms. News that comes while a job looks into earlier
+        ones makes the task due once more: that job's `strike_owed` then leaves it owed.
+        """
+        shard = self._store.keys.shard_of(subject)
+        args: list[str | int] = [task, self._store.clock(), self._store.keys.wake(shard)]
+        return cast(int, self._store.scripts.run("note_owed", self._keys(shard), args))
+
+    def owed_since(self, subject: str, task: str) -> int | None:
+        """Since when a subject's task is owed, in ms; None when it is not."""
+        tries = self._store.keys.tries(self._store.keys.shard_of(subject))
+        kept = cast(str | None, self._store.client.hget(tries, task))
+        return int(kept.split()[1]) if kept else None
+
+    def strike_owed(self, subject: str, task: str, *, since_ms: int | None = None) -> bool:
+        """Strike off a task that is done; False when it was not owed.
+
+        With `since_ms` also when it has become owed anew since then.
+        """
+        keys = self._keys(self._store.keys.shard_of(subject))
+        since = "" if since_ms is None else since_ms
+        return bool(self._store.scripts.run("strike_owed", keys, [task, since]))
+
+    def is_owed(self, subject: str, task: str) -> bool:
+        """Tell whether a subject's task still has to be done."""
+        key = self._store.keys.owed(self._store.keys.shard_of(subject))
         return self._store.client.zscore(key, task) is not None
 
     def next_due_ms(self, shard: int) -> int | None:

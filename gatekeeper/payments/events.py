@@ -1,25 +1,18 @@
-"""Stripe's events: checked, read, and told to the ledger.
-
-Events may come twice, late, and in any order; the ledger's verbs let the first that ends a top-off
-win. A PaymentIntent is stored before it is confirmed, so its success always finds its top-off.
-"""
+"""Stripe's events: checked, and read as far as anything here depends on them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Final, Self
 
 import stripe
 from stripe import SignatureVerificationError, WebhookSignature
 
-from gatekeeper.ledger.errors import PaymentMismatch, UnknownAccount, UnknownTopoff
+from gatekeeper.jobs import is_payment_intent
 from gatekeeper.ledger.keys import account_of, is_record_id
-from gatekeeper.ledger.topoffs import Failed, Settled, Topoffs
 from gatekeeper.payments.intents import Intent, UnreadableIntent
-from gatekeeper.payments.outcomes import fail, failure_of
 
 #: How old a signature may be; Stripe's own default.
 TOLERANCE_S: Final = stripe.Webhook.DEFAULT_TOLERANCE
@@ -28,48 +21,60 @@ SUCCEEDED: Final = "payment_intent.succeeded"
 PAYMENT_FAILED: Final = "payment_intent.payment_failed"
 CANCELED: Final = "payment_intent.canceled"
 PROCESSING: Final = "payment_intent.processing"
-_ABOUT_PAYMENTS: Final = frozenset({SUCCEEDED, PAYMENT_FAILED, CANCELED, PROCESSING})
+_ABOUT_CHARGES: Final = frozenset({SUCCEEDED, PAYMENT_FAILED, CANCELED, PROCESSING})
+_ABOUT_CORRECTIONS: Final = ("charge.refund", "refund.", "charge.dispute.")
+_ABOUT_SUBSCRIPTIONS: Final = "customer.subscription."
+_ABOUT_INVOICES: Final = "invoice."
 
 
 class BadEvent(ValueError):
     """What came is not an event signed by Stripe. The message has nothing of what was sent."""
 
 
-class EventOutcome(StrEnum):
-    """What an event changed."""
+@dataclass(frozen=True, slots=True)
+class CorrectedPayment:
+    """Money of a payment went back, or came again: a refund or a dispute has news."""
 
-    CREDITED = "credited"
-    FAILED = "failed"
-    REPEATED = "repeated"  # known before
-    PENDING = "pending"  # Stripe is not done
-    IGNORED = "ignored"  # not about a top-off
-    UNKNOWN_TOPOFF = "unknown_topoff"  # about a top-off that this ledger does not have
-    STRAY = "stray"  # a failure of a PaymentIntent that its top-off does not count
-    MISMATCH = "mismatch"  # money that does not fit its top-off: someone must look
+    payment_intent: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedSubscription:
+    """A subscription, or an invoice of it, has news."""
+
+    subscription: str
 
 
 @dataclass(frozen=True, slots=True)
 class StripeEvent:
-    """An event whose signature is right. `intent` is None unless it is about a PaymentIntent."""
+    """An event whose signature is right. `about` is None when it is nothing to us."""
 
     id: str
     type: str
-    intent: Intent | None
-
-    @property
-    def account_id(self) -> str:
-        """The account it is about, "" when about none."""
-        return account_of(self.intent.topoff_id) if self.is_about_topoff and self.intent else ""
+    about: Intent | CorrectedPayment | ChangedSubscription | None
 
     @property
     def is_about_topoff(self) -> bool:
         """Whether a charge of ours caused it."""
-        intent = self.intent
         return (
-            intent is not None
-            and is_record_id(intent.topoff_id)
-            and account_of(intent.topoff_id) == intent.account_id
+            isinstance(self.about, Intent)
+            and is_record_id(self.about.topoff_id)
+            and account_of(self.about.topoff_id) == self.about.account_id
         )
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What the log says of it."""
+        facts = {"stripe_event": self.id, "type": self.type}
+        match self.about:
+            case Intent(id=payment_intent, account_id=account_id):
+                facts["payment_intent"] = payment_intent
+                facts["account"] = account_id if self.is_about_topoff else ""
+            case CorrectedPayment(payment_intent):
+                facts["payment_intent"] = payment_intent
+            case ChangedSubscription(subscription):
+                facts["subscription"] = subscription
+        return facts
 
     @classmethod
     def read(cls, fields: Mapping[str, Any]) -> Self:
@@ -88,12 +93,7 @@ class StripeEvent:
             and isinstance(data, Mapping)
         ):
             raise BadEvent("this is not an event")
-        if event_type not in _ABOUT_PAYMENTS:
-            return cls(event_id, event_type, None)
-        try:
-            return cls(event_id, event_type, Intent.read(data))
-        except UnreadableIntent:
-            raise BadEvent("the event's PaymentIntent cannot be read") from None
+        return cls(event_id, event_type, _read_about(event_type, data))
 
 
 def parse_event(payload: bytes, signature: str, secrets: Sequence[str]) -> StripeEvent:
@@ -119,33 +119,35 @@ def _is_signed(payload: bytes, signature: str, secret: str) -> bool:
         return False
 
 
-def apply_event(event: StripeEvent, topoffs: Topoffs) -> EventOutcome:
-    """Tell the ledger what an event says. Raises redis.RedisError when it cannot be told."""
-    if event.intent is None or not event.is_about_topoff:
-        return EventOutcome.IGNORED
-    if event.type == PROCESSING:
-        return EventOutcome.PENDING
-    try:
-        tell = _settle if event.type == SUCCEEDED else _fail
-        return tell(topoffs, event.intent)
-    except (UnknownTopoff, UnknownAccount):
-        return EventOutcome.UNKNOWN_TOPOFF
+def _read_about(
+    event_type: str, data: Mapping[str, Any]
+) -> Intent | CorrectedPayment | ChangedSubscription | None:
+    if event_type in _ABOUT_CHARGES:
+        try:
+            return Intent.read(data)
+        except UnreadableIntent:
+            raise BadEvent("the event's PaymentIntent cannot be read") from None
+    if event_type.startswith(_ABOUT_CORRECTIONS):
+        payment_intent = _id_at(data, "payment_intent")
+        return CorrectedPayment(payment_intent) if is_payment_intent(payment_intent) else None
+    if event_type.startswith(_ABOUT_SUBSCRIPTIONS):
+        return _subscription(_id_at(data, "id"))
+    if event_type.startswith(_ABOUT_INVOICES):
+        return _subscription(_id_at(data, "parent", "subscription_details", "subscription"))
+    return None
 
 
-def _settle(topoffs: Topoffs, intent: Intent) -> EventOutcome:
-    try:
-        settled = topoffs.settle_topoff(intent.topoff_id, intent.payment)
-    except PaymentMismatch:
-        return EventOutcome.MISMATCH
-    return EventOutcome.CREDITED if settled is Settled.SETTLED else EventOutcome.REPEATED
+def _subscription(subscription: str) -> ChangedSubscription | None:
+    return ChangedSubscription(subscription) if subscription else None
 
 
-def _fail(topoffs: Topoffs, intent: Intent) -> EventOutcome:
-    failure = failure_of(intent)
-    if failure is None:
-        return EventOutcome.IGNORED
-    try:
-        failed = fail(topoffs, intent.topoff_id, intent.id, failure)
-    except PaymentMismatch:
-        return EventOutcome.STRAY
-    return EventOutcome.REPEATED if failed is Failed.REPEATED else EventOutcome.FAILED
+def _id_at(data: Mapping[str, Any], *path: str) -> str:
+    """Read an id, of an object that may be expanded; "" where there is none. Raises BadEvent."""
+    found: Any = data
+    for name in path:
+        found = found.get(name) if isinstance(found, Mapping) else None
+    if isinstance(found, Mapping):
+        found = found.get("id")
+    if found is not None and not (isinstance(found, str) and found.isascii()):
+        raise BadEvent("the event names its object in an odd way")
+    return found or ""

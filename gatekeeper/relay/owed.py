@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import structlog
 
 from gatekeeper.jobs import argument_of, job_id, spec_of
-from gatekeeper.ledger.keys import account_of
 from gatekeeper.ledger.owed import Owed, OwedTask
 from gatekeeper.ledger.store import Clock
 from gatekeeper.relay.link import Link
@@ -115,7 +114,7 @@ class OwedWork:
         log.info(
             "owed_task_enqueued",
             kind=task.task.rpartition(":")[0],
-            account=account_of(argument_of(task.task)),
+            argument=argument_of(task.task),
             job_id=job_id(task.task, number),
             late_ms=self._clock() - task.due_ms,
         )

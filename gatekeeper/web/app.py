@@ -9,7 +9,7 @@ from typing import Final
 from flask import Blueprint, Flask, Response
 from redis import Redis, RedisError
 
-from gatekeeper.backlog import owed_gauges, queue_gauges
+from gatekeeper.backlog import history_gauges, owed_gauges, queue_gauges
 from gatekeeper.bootstrap import Parts
 from gatekeeper.jobs import QUEUES
 from gatekeeper.ledger.client import connect
@@ -42,9 +42,7 @@ def create_app(parts: Parts) -> Flask:
     settings = parts.settings
     queue_redis = connect(settings.jobs_redis_url, timeout_s=_HEALTH_TIMEOUT_S, max_connections=2)
     outage, voice = _voice_and_health(app, parts, queue_redis)
-    app.register_blueprint(
-        stripe_webhook_blueprint(parts.gate.topoffs, settings.webhook_secrets, outage)
-    )
+    app.register_blueprint(stripe_webhook_blueprint(parts.gate, settings.webhook_secrets, outage))
     if settings.ops_username is not None and settings.ops_password is not None:
         username, password = settings.ops_username, settings.ops_password.get_secret_value()
         expected = credentials(username, password)
@@ -78,7 +76,7 @@ def _metrics_blueprint(gate: Ledger, queue_redis: Redis, expected: Credentials) 
     blueprint = Blueprint("metrics", __name__)
 
     def read_gauges() -> dict[str, float]:
-        gauges = owed_gauges(gate)
+        gauges = owed_gauges(gate) | history_gauges(gate)
         with suppress(RedisError):  # then /readyz says so, and these are absent
             gauges |= queue_gauges(queue_redis, QUEUES)
         return gauges

@@ -2,7 +2,7 @@
 
 | answer | when |
 |---|---|
-| 200 | told to the ledger, known before, or nothing to us |
+| 200 | told to the ledger, known before, written down as owed, or nothing to us |
 | 400 | not an event signed by Stripe |
 | 409 | money that does not fit its top-off; Stripe shows it as failing and repeats it for days |
 | 413 | longer than any event |
@@ -18,8 +18,9 @@ from typing import Final
 import structlog
 from flask import Blueprint, Response, request
 
-from gatekeeper.ledger.topoffs import Topoffs
-from gatekeeper.payments.events import BadEvent, EventOutcome, StripeEvent, apply_event, parse_event
+from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.payments.events import BadEvent, StripeEvent, parse_event
+from gatekeeper.payments.telling import EventOutcome, apply_event
 from gatekeeper.web.bodies import BodyTooLarge, read_body
 from gatekeeper.web.metrics import count_stripe_webhook
 from gatekeeper.web.outage import LedgerUnreachable, Outage
@@ -36,7 +37,7 @@ _LEVEL: Final = {
 }
 
 
-def stripe_webhook_blueprint(topoffs: Topoffs, secrets: Sequence[str], outage: Outage) -> Blueprint:
+def stripe_webhook_blueprint(ledger: Ledger, secrets: Sequence[str], outage: Outage) -> Blueprint:
     """Make the blueprint. An event signed with any of the `secrets` is Stripe's.
 
     It asks the ledger as calls do: it must not hold their threads while the ledger stalls.
@@ -54,7 +55,7 @@ def stripe_webhook_blueprint(topoffs: Topoffs, secrets: Sequence[str], outage: O
         except BadEvent as problem:
             return _refuse(HTTPStatus.BAD_REQUEST, str(problem))
         try:
-            return _told(event, outage.ask(lambda: apply_event(event, topoffs)))
+            return _told(event, outage.ask(lambda: apply_event(event, ledger)))
         except LedgerUnreachable:
             return _untold(event)
 
@@ -63,14 +64,14 @@ def stripe_webhook_blueprint(topoffs: Topoffs, secrets: Sequence[str], outage: O
 
 def _told(event: StripeEvent, outcome: EventOutcome) -> Response:
     level = _LEVEL.get(outcome, "info")
-    getattr(_log, level)("stripe_event", **_facts(event), outcome=outcome.value)
+    getattr(_log, level)("stripe_event", **event.facts, outcome=outcome.value)
     count_stripe_webhook(event.type, outcome.value)
     return _answer(_STATUS.get(outcome, HTTPStatus.OK), outcome.value)
 
 
 def _untold(event: StripeEvent) -> Response:
     outcome: Final = "ledger_unreachable"
-    _log.error("stripe_event", **_facts(event), outcome=outcome)
+    _log.error("stripe_event", **event.facts, outcome=outcome)
     count_stripe_webhook(event.type, outcome)
     return _answer(HTTPStatus.SERVICE_UNAVAILABLE, outcome)
 
@@ -79,16 +80,6 @@ def _refuse(status: HTTPStatus, problem: str) -> Response:
     _log.warning("stripe_event_refused", status=status.value, problem=problem)
     count_stripe_webhook(None, "refused")
     return _answer(status, problem)
-
-
-def _facts(event: StripeEvent) -> dict[str, str]:
-    payment_intent = event.intent.id if event.intent else ""
-    return {
-        "stripe_event": event.id,
-        "type": event.type,
-        "account": event.account_id,
-        "payment_intent": payment_intent,
-    }
 
 
 def _answer(status: HTTPStatus, words: str) -> Response:

@@ -49,3 +49,31 @@ def test_a_struck_task_never_comes_back(ledger: Ledger, clock: MovableClock) -> 
     clock.advance(s=3600)
     assert ledger.owed.claim_owed(shard, lease_s=LEASE_S, limit=10) == []
     assert ledger.owed.next_due_ms(shard) is None
+
+
+def test_news_of_a_payment_is_owed_and_struck_off(ledger: Ledger, clock: MovableClock) -> None:
+    task = "correction:pi_1"
+    since_ms = ledger.owed.note_owed("pi_1", task)
+    assert since_ms == ledger.owed.owed_since("pi_1", task) == clock()
+    (claimed,) = ledger.owed.claim_owed(ledger.keys.shard_of("pi_1"), lease_s=LEASE_S, limit=10)
+    assert (claimed.task, claimed.tries) == (task, 0)
+    assert ledger.owed.strike_owed("pi_1", task, since_ms=since_ms)
+    assert not ledger.owed.is_owed("pi_1", task)
+    assert ledger.owed.owed_since("pi_1", task) is None
+    assert not ledger.owed.strike_owed("pi_1", task, since_ms=since_ms)
+
+
+def test_news_while_a_job_looks_into_earlier_ones_stay_owed(
+    ledger: Ledger, clock: MovableClock
+) -> None:
+    task, shard = "correction:pi_1", ledger.keys.shard_of("pi_1")
+    first_ms = ledger.owed.note_owed("pi_1", task)
+    (claimed,) = ledger.owed.claim_owed(shard, lease_s=LEASE_S, limit=10)
+    ledger.owed.enqueued_owed(claimed, tries=1, back_in_s=60)
+    assert ledger.owed.owed_since("pi_1", task) == first_ms
+    second_ms = ledger.owed.note_owed("pi_1", task)  # within the same millisecond
+    assert second_ms > first_ms
+    assert not ledger.owed.strike_owed("pi_1", task, since_ms=first_ms)
+    (again,) = ledger.owed.claim_owed(shard, lease_s=LEASE_S, limit=10)
+    assert (again.task, again.tries) == (task, 0)
+    assert ledger.owed.strike_owed("pi_1", task, since_ms=second_ms)

@@ -28,7 +28,7 @@ from gatekeeper.jobs import (
 from gatekeeper.ledger.keys import account_of
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.relay import Relay
-from gatekeeper.relay.link import Link
+from gatekeeper.relay.link import redis_link
 from gatekeeper.relay.queues import JobQueues
 from tests.conftest import MovableClock
 from tests.relay.conftest import LEASE_S, TOPOFF, Queues, owe_charge, owed_tasks, tries_of
@@ -123,7 +123,7 @@ def test_a_log_line_names_task_account_and_job(
             "event": "owed_task_enqueued",
             "log_level": "info",
             "kind": "charge",
-            "account": account_of(argument_of(task)),
+            "argument": argument_of(task),
             "job_id": job_id(task, 1),
             "late_ms": 250,
         }
@@ -302,7 +302,7 @@ def test_what_is_struck_off_is_not_enqueued_again(
 
 @pytest.fixture
 def job_queues(queue_redis: Redis) -> JobQueues:
-    return JobQueues(queue_redis, Link("queues", queue_redis.ping), heartbeat_stale_s=60)
+    return JobQueues(queue_redis, redis_link("queues", queue_redis.ping), heartbeat_stale_s=60)
 
 
 def claim_all(ledger: Ledger) -> None:

@@ -1,0 +1,89 @@
+"""Tells the ledger what Stripe's events say.
+
+Events may come twice, late, and in any order. Of charges, the first that ends a top-off wins: a
+PaymentIntent is stored before it is confirmed, so its success always finds its top-off. Of
+anything else an event only says that there is news. The ledger then owes a job, which asks Stripe
+how things stand.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from gatekeeper.jobs import correction_task, subscription_task
+from gatekeeper.ledger.errors import PaymentMismatch, UnknownAccount, UnknownTopoff
+from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.ledger.topoffs import Failed, Settled, Topoffs
+from gatekeeper.payments.events import (
+    PROCESSING,
+    SUCCEEDED,
+    ChangedSubscription,
+    CorrectedPayment,
+    StripeEvent,
+)
+from gatekeeper.payments.intents import Intent
+from gatekeeper.payments.outcomes import fail, failure_of
+
+
+class EventOutcome(StrEnum):
+    """What an event changed."""
+
+    CREDITED = "credited"
+    FAILED = "failed"
+    REPEATED = "repeated"  # known before
+    PENDING = "pending"  # Stripe is not done
+    OWED = "owed"  # a job will look into it
+    IGNORED = "ignored"  # nothing to us
+    UNKNOWN_TOPOFF = "unknown_topoff"  # about a top-off that this ledger does not have
+    STRAY = "stray"  # a failure of a PaymentIntent that its top-off does not count
+    MISMATCH = "mismatch"  # money that does not fit its top-off: someone must look
+
+
+def apply_event(event: StripeEvent, ledger: Ledger) -> EventOutcome:
+    """Tell the ledger what an event says. Raises redis.RedisError when it cannot be told."""
+    match event.about:
+        case Intent() as intent if event.is_about_topoff:
+            return _tell_of_charge(event.type, intent, ledger.topoffs)
+        case CorrectedPayment(payment_intent):
+            ledger.owed.note_owed(payment_intent, correction_task(payment_intent))
+            return EventOutcome.OWED
+        case ChangedSubscription(subscription):
+            return _tell_of_subscription(subscription, ledger)
+    return EventOutcome.IGNORED
+
+
+def _tell_of_charge(event_type: str, intent: Intent, topoffs: Topoffs) -> EventOutcome:
+    if event_type == PROCESSING:
+        return EventOutcome.PENDING
+    try:
+        tell = _settle if event_type == SUCCEEDED else _fail
+        return tell(topoffs, intent)
+    except (UnknownTopoff, UnknownAccount):
+        return EventOutcome.UNKNOWN_TOPOFF
+
+
+def _settle(topoffs: Topoffs, intent: Intent) -> EventOutcome:
+    try:
+        settled = topoffs.settle_topoff(intent.topoff_id, intent.payment)
+    except PaymentMismatch:
+        return EventOutcome.MISMATCH
+    return EventOutcome.CREDITED if settled is Settled.SETTLED else EventOutcome.REPEATED
+
+
+def _fail(topoffs: Topoffs, intent: Intent) -> EventOutcome:
+    failure = failure_of(intent)
+    if failure is None:
+        return EventOutcome.IGNORED
+    try:
+        failed = fail(topoffs, intent.topoff_id, intent.id, failure)
+    except PaymentMismatch:
+        return EventOutcome.STRAY
+    return EventOutcome.REPEATED if failed is Failed.REPEATED else EventOutcome.FAILED
+
+
+def _tell_of_subscription(subscription: str, ledger: Ledger) -> EventOutcome:
+    account_id = ledger.subscriptions.account_of(subscription)
+    if account_id is None:
+        return EventOutcome.IGNORED
+    ledger.owed.note_owed(account_id, subscription_task(account_id))
+    return EventOutcome.OWED
