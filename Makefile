@@ -6,7 +6,7 @@ BIN := .venv/bin
 PROCESSES := web relay charges emails upkeep
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench run format requirements clean
+.PHONY: help install demo test postgresql bench run format requirements clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -16,12 +16,26 @@ install: .venv/installed ## what it needs, into .venv; then: . .venv/bin/activat
 demo: .venv/installed ## everything on this machine, no accounts or keys; ARGS=--once plays the story and exits
 	@$(BIN)/gatekeeper demo $(ARGS)
 
-test: .venv/installed ## format, lint, types, imports, tests
+test: .venv/installed postgresql ## format, lint, types, imports, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -n auto $(ARGS)
+
+# The tests start a PostgreSQL server of their own, from the programs that the system has. Debian's
+# package also starts one, which nobody needs.
+postgresql:
+	@command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 \
+		|| if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing the package postgresql, which the tests need ..."; \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+				apt-get install -qq --yes --no-install-recommends postgresql >/dev/null \
+			&& { service postgresql stop >/dev/null 2>&1 || true; }; \
+		else \
+			echo "The tests need PostgreSQL's server programs: install the package postgresql of" \
+				"Debian or Ubuntu, or put a directory with initdb and postgres on the PATH." >&2; exit 1; \
+		fi
 
 bench: .venv/installed ## the figures of docs/performance.md, measured on this machine
 	@$(BIN)/python -m bench $(ARGS)

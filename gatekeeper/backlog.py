@@ -6,6 +6,9 @@
   work, and when a task keeps failing.
 - `gatekeeper_owed_oldest_email_seconds`: the same for e-mails. One mailbox that refuses its mail
   keeps it high, and must not hide that nothing else is being done.
+- `gatekeeper_history_lag_entries`: entries of the log that are not in SQL yet.
+- `gatekeeper_history_lag_oldest_seconds`: for how long the oldest of them has been waiting. It
+  grows when no relay is at work, and when history's database is away.
 - `gatekeeper_queued_jobs_<queue>`: jobs that wait in a queue.
 - `gatekeeper_intermediate_jobs_<queue>`: jobs on their way from the queue to a worker; one stays
   there for long only if the worker was killed on that way.
@@ -20,12 +23,15 @@ from redis import Redis
 from rq import Queue
 from rq.registry import FailedJobRegistry
 
+from gatekeeper.history.lag import read_lag
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.ledger.store import Clock, wall_clock_ms
 
 OWED_TASKS = "gatekeeper_owed_tasks"
 OWED_OLDEST_S = "gatekeeper_owed_oldest_seconds"
 OWED_OLDEST_EMAIL_S = "gatekeeper_owed_oldest_email_seconds"
+HISTORY_LAG_ENTRIES = "gatekeeper_history_lag_entries"
+HISTORY_LAG_OLDEST_S = "gatekeeper_history_lag_oldest_seconds"
 
 
 def owed_gauges(ledger: Ledger, *, clock: Clock = wall_clock_ms) -> dict[str, float]:
@@ -42,6 +48,12 @@ def owed_gauges(ledger: Ledger, *, clock: Clock = wall_clock_ms) -> dict[str, fl
         oldest_ms[gauge] = min(oldest_ms[gauge], int(tries.split(" ")[1]))
     ages_s = {gauge: (now_ms - first_due_ms) / 1000 for gauge, first_due_ms in oldest_ms.items()}
     return {OWED_TASKS: sum(replies[::2]), **ages_s}
+
+
+def history_gauges(ledger: Ledger) -> dict[str, float]:
+    """Read the gauges of what history lacks, without asking SQL. Raises redis.RedisError."""
+    lag = read_lag(ledger)
+    return {HISTORY_LAG_ENTRIES: lag.entries, HISTORY_LAG_OLDEST_S: lag.oldest_s}
 
 
 def queue_gauges(queue_redis: Redis, queues: Iterable[str]) -> dict[str, float]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from functools import cached_property, lru_cache
 
 from redis import Redis
+from sqlalchemy import Engine
 from stripe import StripeClient
 
 from gatekeeper.domain.route import DropMessage, Route
+from gatekeeper.history.engine import open_history
 from gatekeeper.ledger.client import connect
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.mail.compose import SenderIdentity
@@ -51,6 +53,14 @@ class Parts:
         return Redis.from_url(self.settings.jobs_redis_url)
 
     @cached_property
+    @cached_property
+    def history(self) -> Engine:
+        """History's database, for whatever looks back."""
+        return open_history(
+            self.settings.database_url.get_secret_value(),
+            pool_size=max(4, self.settings.web_threads),
+        )
+
     def signatures(self) -> SignatureChecker:
         """Checks that a request is Twilio's."""
         return SignatureChecker(self.settings.public_origin, self.settings.twilio_tokens)

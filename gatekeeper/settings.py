@@ -17,6 +17,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gatekeeper.domain.call import Decision
 from gatekeeper.domain.route import DEFAULT_DROP_MESSAGE, DropMessage, Route
+from gatekeeper.history.call import HUNG_UP_BELOW_S
+from gatekeeper.history.engine import parse_database_url
 from gatekeeper.ledger.client import check_redis_url
 from gatekeeper.mail.compose import SenderIdentity
 from gatekeeper.mail.smtp import SmtpRelay
@@ -118,6 +120,9 @@ class Settings(BaseSettings):
     ]
     redis_url: _RedisUrl
     queue_redis_url: _RedisUrl | None = None
+    database_url: Annotated[SecretStr, _readable(parse_database_url)] = SecretStr(
+        "sqlite:///gatekeeper.sqlite3"
+    )
 
     twilio_account_sid: str = Field(
         pattern=r"^AC[0-9a-f]{32}$", description="must be AC and 32 hex digits"
@@ -175,6 +180,8 @@ class Settings(BaseSettings):
     owed_lease_s: float = Field(
         default=15.0, ge=0.1, le=3600, description="must be a number of seconds from 0.1 to 3600"
     )
+    log_kept_s: Annotated[int, _whole(60, 31_536_000)] = 86_400
+    hung_up_below_s: Annotated[int, _whole(1, 60)] = HUNG_UP_BELOW_S
 
     port: Annotated[int, _whole(1, 65535)] = 8000
     web_host: Annotated[str, _readable(_check_bind_host)] = "0.0.0.0"  # noqa: S104 - a PaaS routes to every interface

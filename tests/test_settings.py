@@ -56,11 +56,13 @@ def test_a_good_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.webhook_secrets == ("whsec_one", "whsec_two")
     assert settings.ledger_down_policy is Decision.ANSWER
     assert settings.jobs_redis_url == GOOD["REDIS_URL"]
+    assert settings.database_url.get_secret_value() == "sqlite:///gatekeeper.sqlite3"
 
 
 def test_no_secret_is_ever_printed(monkeypatch: pytest.MonkeyPatch) -> None:
-    shown = repr(_load(monkeypatch)) + str(_load(monkeypatch).model_dump())
-    assert not [secret for secret in SECRETS if secret in shown]
+    settings = _load(monkeypatch, DATABASE_URL="postgresql://gate:sql-password@db.example.com/gate")
+    shown = repr(settings) + str(settings.model_dump())
+    assert not [secret for secret in (*SECRETS, "sql-password") if secret in shown]
 
 
 def test_everything_that_is_missing_is_named_at_once() -> None:
@@ -135,6 +137,12 @@ def test_a_file_that_is_not_text(tmp_path: Path) -> None:
         ("REDIS_URL", "redis://redis.example.com/0#1"),
         ("QUEUE_REDIS_URL", "redis://redis.example.com/0?socket_timeout=30"),
         ("QUEUE_REDIS_URL", "redis://redis.example.com/queues"),
+        ("DATABASE_URL", "gatekeeper.sqlite3"),
+        ("DATABASE_URL", "sqlite://"),
+        ("DATABASE_URL", "sqlite:///:memory:"),
+        ("DATABASE_URL", "mysql://gate:hunter2@db.example.com/gate"),
+        ("DATABASE_URL", "postgresql://gate:hunter2@db.example.com"),
+        ("DATABASE_URL", "postgresql://gate:hunter2@db.example.com:port/gate"),
         ("TWILIO_ACCOUNT_SID", "AC123"),
         ("TWILIO_AUTH_TOKEN", "a,,b"),
         ("TWILIO_AUTH_TOKEN", "ACnot:token"),
@@ -191,6 +199,8 @@ def test_a_mistyped_variable_is_named_without_its_value(
         ("SHARDS", "0", "must be a whole number from 1 to 1024"),
         ("WEB_WORKERS", "65", "must be a whole number from 1 to 64"),
         ("WEB_THREADS", "257", "must be a whole number from 1 to 256"),
+        ("HUNG_UP_BELOW_S", "0", "must be a whole number from 1 to 60"),
+        ("LOG_KEPT_S", "a day", "must be a whole number from 60 to 31536000"),
         ("OWED_LEASE_S", "soon", "must be a number of seconds from 0.1 to 3600"),
         ("LEDGER_DOWN_POLICY", "hang up", "must be answer or drop"),
         ("PRODUCT_NAME", "x" * 81, "must be 1 to 80 printable characters"),
@@ -215,6 +225,10 @@ def test_what_a_variable_must_be_is_told_in_plain_words(
         ("REDIS_URL", "rediss://redis.example.com/?ssl_cert_reqs=none&ssl_check_hostname=false"),
         ("REDIS_URL", "rediss://redis.example.com/0?ssl_ca_certs=/etc/redis/ca.pem"),
         ("QUEUE_REDIS_URL", "redis://[::1]:6380/1"),
+        ("DATABASE_URL", "sqlite:////var/lib/gatekeeper/history.sqlite3"),
+        ("DATABASE_URL", "postgres://gate:p%40ss@db.example.com:5432/gate?sslmode=require"),
+        ("HUNG_UP_BELOW_S", "60"),
+        ("LOG_KEPT_S", "60"),
         ("OWED_LEASE_S", "0.1"),
         ("PUBLIC_URL", "https://gate.example.com:8443"),
     ],

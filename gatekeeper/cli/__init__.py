@@ -19,7 +19,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "log": ("gatekeeper.cli.look:log", "Show what changed an account's balance."),
     "audit": ("gatekeeper.cli.auditing:audit", "Hold balances against the entries of the log."),
     "doctor": ("gatekeeper.cli.checks:doctor", "Check the settings and everything they lead to."),
-    "release": ("gatekeeper.cli.checks:release", "Check what must stop a deployment."),
+    "release": ("gatekeeper.cli.checks:release", "Check what must stop a deployment, migrate."),
     "serve": ("gatekeeper.cli.processes:serve", "Run the web server."),
     "relay": ("gatekeeper.cli.processes:relay", "Run the relay."),
     "work": ("gatekeeper.cli.processes:work", "Run a worker on one queue."),

@@ -23,7 +23,7 @@ def doctor(*, as_json: bool) -> None:
 @click.command()
 @json_option
 def release(*, as_json: bool) -> None:
-    """Check what must stop a deployment; exit code 1 when it must."""
+    """Check what must stop a deployment, and migrate the database; exit code 1 when it must."""
     _report(check_before_release, as_json=as_json)
 
 

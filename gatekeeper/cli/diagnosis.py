@@ -11,12 +11,19 @@ from urllib.parse import urlsplit
 
 import redis
 import stripe
+from sqlalchemy.exc import SQLAlchemyError
 
 from gatekeeper.bootstrap import Parts
 from gatekeeper.cli.example_values import example_names
 from gatekeeper.cli.routes import is_own_webhook
-from gatekeeper.cli.sentences import describe_redis_error, describe_stripe_error
+from gatekeeper.cli.sentences import (
+    describe_database_error,
+    describe_redis_error,
+    describe_stripe_error,
+)
 from gatekeeper.domain.route import RouteKind
+from gatekeeper.history.fitness import examine_database
+from gatekeeper.history.migrations import Tables, migrate
 from gatekeeper.ledger.client import connect
 from gatekeeper.ledger.errors import LedgerRefusal
 from gatekeeper.ledger.server_check import Severity, examine
@@ -26,6 +33,10 @@ from gatekeeper.settings import misspelt_names
 
 _TIMEOUT_S: Final = 5.0
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_DATABASES: Final = {
+    "sqlite": "the SQLite file takes writes; every process must reach this file",
+    "postgresql": "PostgreSQL takes writes",
+}
 
 
 class Status(StrEnum):
@@ -58,12 +69,13 @@ def diagnose(parts: Parts) -> Iterator[Finding]:
     yield from _check_ledger(parts)
     yield _check_shards(parts, lambda: check_shard_count(parts.ledger))
     yield _check_queue(parts)
+    yield _check_history(parts)
     yield _check_stripe(parts)
     yield _check_mail(parts)
 
 
 def check_before_release(parts: Parts) -> Iterator[Finding]:
-    """Check what must stop a deployment, and fix the number of shards."""
+    """Check what must stop a deployment, fix the number of shards, migrate the database."""
     yield from _check_names()
     if unfilled := example_names(parts.settings):
         yield from _still_examples(unfilled)
@@ -72,6 +84,7 @@ def check_before_release(parts: Parts) -> Iterator[Finding]:
     yield from _check_ledger(parts)
     yield _check_writes(parts)
     yield _check_shards(parts, lambda: fix_shard_count(parts.ledger))
+    yield _migrate_history(parts)
 
 
 def _check_names() -> Iterator[Finding]:
@@ -154,6 +167,27 @@ def _check_queue(parts: Parts) -> Finding:
     except redis.RedisError as error:
         return _fail("queues", describe_redis_error(error, "RQ's Redis"))
     return _ok("queues", "RQ's Redis is reachable")
+
+
+def _check_history(parts: Parts) -> Finding:
+    try:
+        tables = examine_database(parts.history)
+    except SQLAlchemyError as error:
+        return _fail("history", f"{describe_database_error(error)}; see DATABASE_URL")
+    match tables:
+        case Tables.MISSING:
+            return _warn("history", "there are no tables yet: `gatekeeper release` makes them")
+        case Tables.OUTDATED:
+            return _fail("history", "its tables are out of date: run `gatekeeper release`")
+    return _ok("history", _DATABASES[parts.history.dialect.name])
+
+
+def _migrate_history(parts: Parts) -> Finding:
+    try:
+        migrate(parts.history)
+    except SQLAlchemyError as error:
+        return _fail("history", f"{describe_database_error(error)}; see DATABASE_URL")
+    return _ok("history", "its tables are up to date")
 
 
 def _check_stripe(parts: Parts) -> Finding:

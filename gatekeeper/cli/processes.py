@@ -24,7 +24,7 @@ from gatekeeper.cli.server import serve_web
 from gatekeeper.jobs import QUEUES
 from gatekeeper.ledger.server_check import problems
 from gatekeeper.ledger.shard_count import fix_shard_count
-from gatekeeper.relay import Relay
+from gatekeeper.relay import HistoryCopy, Relay, run_beside
 from workers.process import WorkerQuit, run_worker
 
 #: How long the relay waits for RQ's Redis to answer; it tries again by itself.
@@ -44,11 +44,19 @@ def serve() -> None:
 
 @click.command()
 def relay() -> None:
-    """Run the relay: it brings what the ledger owes to the workers' queues."""
+    """Run the relay: what the ledger owes goes to the workers' queues, its log into history."""
     parts = load_parts()
     _start(parts)
     stop = _stop_on_signal()
-    Relay(parts.ledger, _queue_client(parts), lease_s=parts.settings.owed_lease_s).run(stop)
+    settings = parts.settings
+    history = HistoryCopy(
+        parts.ledger,
+        parts.history,
+        hung_up_below_s=settings.hung_up_below_s,
+        trim_behind_s=settings.log_kept_s,
+    )
+    owed = Relay(parts.ledger, _queue_client(parts), lease_s=settings.owed_lease_s)
+    run_beside(owed, history, stop)
 
 
 @click.command()

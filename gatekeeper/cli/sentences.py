@@ -1,6 +1,7 @@
 """The sentences for what can go wrong in a command.
 
-None repeats what a library says: its words may hold addresses, keys, or more than one line.
+None repeats what a library says, for its words may hold addresses, keys, or more than one line;
+but for the first line of what a database says, which never holds a password or a row's values.
 """
 
 from __future__ import annotations
@@ -10,9 +11,13 @@ from typing import Any, Final
 
 import redis
 import stripe
+from psycopg.errors import UndefinedTable
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from gatekeeper.domain.account import InvalidSettings
 from gatekeeper.domain.route import InvalidDropMessage, InvalidRoute
+from gatekeeper.history.engine import describe_sql_error
+from gatekeeper.history.queries import BadCursor
 from gatekeeper.ledger.errors import LedgerRefusal
 from gatekeeper.payments.cards import CardNotUsable
 from gatekeeper.settings import SettingsError
@@ -66,6 +71,19 @@ def describe_redis_error(error: redis.RedisError, name: str = "the ledger") -> s
     return f"{name} answers with an error ({code if code.isupper() else type(error).__name__})"
 
 
+def describe_database_error(error: SQLAlchemyError) -> str:
+    """Say why history's database could not do what it was asked."""
+    if _lacks_table(error):
+        return "history has no tables yet: `gatekeeper release` makes them"
+    return f"history's database cannot be used: {one_line(describe_sql_error(error))}"
+
+
+def _lacks_table(error: SQLAlchemyError) -> bool:
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    # SQLite has no code of its own for this.
+    return isinstance(cause, UndefinedTable) or str(cause).startswith("no such table")
+
+
 def describe_stripe_error(error: stripe.StripeError) -> str:
     """Say why Stripe could not do what it was asked."""
     match error:
@@ -85,8 +103,10 @@ _SENTENCES: Final[tuple[tuple[type[Exception], Callable[[Any], str]], ...]] = (
     (InvalidRoute, lambda error: f"route: {error}"),
     (InvalidDropMessage, lambda error: f"drop message: {error}"),
     (InvalidSettings, str),
+    (BadCursor, lambda error: f"--after: {error}"),
     (LedgerRefusal, str),
     (CardNotUsable, str),
     (redis.RedisError, describe_redis_error),
     (stripe.StripeError, describe_stripe_error),
+    (SQLAlchemyError, describe_database_error),
 )

@@ -8,7 +8,7 @@ from redis import Redis, RedisError
 
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.ledger.store import Clock, wall_clock_ms
-from gatekeeper.relay.link import Link
+from gatekeeper.relay.link import redis_link
 from gatekeeper.relay.owed import OwedWork
 from gatekeeper.relay.queues import JobQueues
 from gatekeeper.relay.wakeups import WakeUps
@@ -37,8 +37,8 @@ class Relay:
     ) -> None:
         self._look_interval_s = look_interval_s
         self._clock = clock
-        self._ledger_link = Link("ledger", ledger.probe)
-        self._queues_link = Link(
+        self._ledger_link = redis_link("ledger", ledger.probe)
+        self._queues_link = redis_link(
             "queues", lambda: queue_redis.set(ledger.keys.probe(), "1", px=1000)
         )
         self._wakeups = WakeUps(ledger)

@@ -83,6 +83,7 @@ class LocalStack:
         return {
             "PUBLIC_URL": self.web_url,
             "REDIS_URL": self.valkey.url,
+            "DATABASE_URL": f"sqlite:///{self.directory.absolute() / 'gatekeeper.sqlite3'}",
             "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
             "TWILIO_AUTH_TOKEN": AUTH_TOKEN,
             "STRIPE_SECRET_KEY": STRIPE_KEY,

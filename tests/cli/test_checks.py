@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,11 +49,12 @@ def _checks(gatekeeper: Gatekeeper, *args: str, **env: str) -> dict[str, tuple[s
 
 
 def test_all_is_well(gatekeeper: Gatekeeper, outside: dict[str, str]) -> None:
+    gatekeeper.ok("release")
     checks = _checks(gatekeeper, "doctor", **outside)
     assert {status for status, _ in checks.values()} == {"ok"}
     assert set(checks) == {
         *("settings", "PUBLIC_URL", "ANSWER_URL", "Twilio", "ledger", "shards", "queues"),
-        *("Stripe", "mail"),
+        *("history", "Stripe", "mail"),
     }
     lines = gatekeeper.ok("doctor", **outside).splitlines()
     assert [line.split()[0] for line in lines] == ["ok"] * len(checks)
@@ -114,7 +116,7 @@ def test_a_server_that_loses_balances(
         assert len(lines) == 2
         assert "allkeys-lru" in lines[0]
         assert "appendonly" in lines[1]
-        assert text.stderr == "Error: 2 of 10 checks failed\n"
+        assert text.stderr == "Error: 2 of 11 checks failed\n"
         released = gatekeeper.run("release", REDIS_URL=unfit.url)
         assert released.exit_code == 1
         assert [line for line in released.stdout.splitlines() if "fail" in line] == lines
@@ -126,6 +128,51 @@ def test_a_server_that_does_not_tell_is_a_warning(gatekeeper: Gatekeeper, tmp_pa
         checks = _checks(gatekeeper, "release", REDIS_URL=silent.url)
     assert checks["ledger"] == ("warn", "the server could not be checked: it does not allow INFO")
     assert checks["ledger writes"][0] == "ok"
+
+
+def test_the_tables_are_made_by_a_release(
+    gatekeeper: Gatekeeper, outside: dict[str, str], tmp_path: Path
+) -> None:
+    gatekeeper.env["DATABASE_URL"] = f"sqlite:///{tmp_path / 'new.sqlite3'}"
+    status, detail = _checks(gatekeeper, "doctor", **outside)["history"]
+    assert (status, "`gatekeeper release` makes them" in detail) == ("warn", True)
+    assert not (tmp_path / "new.sqlite3").exists()  # doctor changes nothing
+    for _ in range(2):
+        assert _checks(gatekeeper, "release")["history"] == ("ok", "its tables are up to date")
+    assert _checks(gatekeeper, "doctor", **outside)["history"][0] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("sqlite:////no/such/folder/history.sqlite3", "the folder of its file does not exist"),
+        (f"postgresql://gate:hunter2@127.0.0.1:{DEAD_PORT}/gate", "refused"),
+    ],
+    ids=["no-folder", "no-server"],
+)
+def test_a_database_that_cannot_be_used(
+    gatekeeper: Gatekeeper, outside: dict[str, str], url: str, says: str
+) -> None:
+    for command in ("doctor", "release"):
+        checks = _checks(gatekeeper, command, **outside, DATABASE_URL=url)
+        status, detail = checks["history"]
+        assert status == "fail"
+        assert detail.startswith("history's database cannot be used: ")
+        assert says in detail
+        assert "DATABASE_URL" in detail
+
+
+def test_a_database_of_a_newer_version(
+    gatekeeper: Gatekeeper, outside: dict[str, str], tmp_path: Path
+) -> None:
+    gatekeeper.env["DATABASE_URL"] = f"sqlite:///{tmp_path / 'newer.sqlite3'}"
+    gatekeeper.ok("release")
+    with closing(sqlite3.connect(tmp_path / "newer.sqlite3")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+    for command in ("doctor", "release"):
+        status, detail = _checks(gatekeeper, command, **outside)["history"]
+        assert (status, "newer version of Gatekeeper" in detail) == ("fail", True)
 
 
 def test_settings_that_cannot_be_used_are_all_named(gatekeeper: Gatekeeper) -> None:

@@ -19,6 +19,9 @@ import pytest
 from redis import Redis
 from rq import Queue, Worker
 
+from gatekeeper.history.engine import open_history
+from gatekeeper.history.lag import read_lag
+from gatekeeper.history.queries import entries_page
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.sandbox.process_session import kill_session
 from gatekeeper.sandbox.valkey import EmbeddedValkey
@@ -153,6 +156,36 @@ def test_the_relay_brings_owed_work_to_a_worker_and_both_end_when_asked(
             assert work.terminate() == 0
         assert relay.terminate() == 0
     assert "owed_task_enqueued" in relay.output()
+
+
+def test_the_relay_makes_the_tables_and_copies_the_log(
+    env: dict[str, str], ledger: Ledger, tmp_path: Path
+) -> None:
+    account_id = open_account(ledger)
+    engine = open_history(f"sqlite:///{tmp_path / 'new.sqlite3'}")
+    with running(tmp_path, env | {"DATABASE_URL": str(engine.url)}, "relay") as relay:
+        wait_until(lambda: read_lag(ledger).entries == 0)
+        assert relay.terminate() == 0
+    (entry,) = entries_page(engine, account_id).items
+    assert entry == next(iter(ledger.log.entries(account_id)))
+    engine.dispose()
+
+
+def test_the_relay_brings_owed_work_while_the_database_hangs_and_ends_when_asked(
+    env: dict[str, str], ledger: Ledger, tmp_path: Path
+) -> None:
+    """What listens there never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://gate:hunter2@127.0.0.1:{silent.getsockname()[1]}/gate"
+        with running(tmp_path, env | {"DATABASE_URL": url}, "relay") as relay:
+            silent.accept()
+            switch_on(ledger, open_account(ledger), threshold=5, amount=20)
+            queues = Redis.from_url(env["REDIS_URL"])
+            wait_until(lambda: Queue("charges", connection=queues).count == 1)
+            assert relay.terminate() == 0
+    assert "hunter2" not in relay.output()
+    assert "Traceback" not in relay.output()
+    assert "Fatal" not in relay.output()
 
 
 def test_relay_and_worker_warn_of_a_server_that_loses_balances(

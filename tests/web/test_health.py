@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 from redis import Redis
 
 from gatekeeper.domain.account import TopoffSettings
+from gatekeeper.history.migrations import migrate
+from gatekeeper.ledger.store import wall_clock_ms
+from gatekeeper.relay import HistoryCopy
 from gatekeeper.sandbox.valkey import EmbeddedValkey
 from tests.conftest import wait_until
+from tests.history.copies import last_fields
 from tests.web.faults import FAULTS, STALLED, Fault
 from tests.web.gate import Gate, days_ago, new_call
 
@@ -39,6 +44,7 @@ def test_ready_with_every_check(gate: Gate) -> None:
                     "owed": {"tasks": 0, "oldest_s": 0.0},
                     "unrecorded_calls": 0,
                 },
+                "history": {"ok": True, "lag": {"entries": 0, "oldest_s": 0.0}},
                 "queue": {"ok": True},
             },
         },
@@ -60,8 +66,43 @@ def test_not_ready_while_the_ledger_takes_no_writes(
             assert page["ready"] is False
             assert page["checks"]["ledger"]["ok"] is False
             assert page["checks"]["ledger"]["unrecorded_calls"] == 1
+            assert set(page["checks"]) == {"ledger", "history", "queue"}
             assert gate.client.get("/healthz").status_code == 200
-    wait_until(lambda: readiness(gate)[0] == 200)
+    # What is recorded later would be recorded in another test's ledger.
+    wait_until(lambda: readiness(gate)[1]["checks"]["ledger"]["unrecorded_calls"] == 0)
+    assert readiness(gate)[0] == 200
+
+
+@pytest.mark.parametrize("shards", [1, 16])
+def test_calls_are_answered_without_history(gate: Gate, tmp_path: Path, shards: int) -> None:
+    """No relay is at work, and nobody asks the database: it is not even there."""
+    database_url = f"sqlite:///{tmp_path / 'history.sqlite3'}"
+    alone = Gate(gate.redis_url, shards=shards, database_url=database_url)
+    alone.open_account(5)
+    alone.incoming(new_call())
+    status, page = readiness(alone)
+    shown = page["checks"]["history"]
+    assert (status, shown["ok"], shown["lag"]["entries"]) == (200, True, 2)
+    assert 0 <= shown["lag"]["oldest_s"] < 30
+    assert not list(tmp_path.iterdir())
+    migrate(alone.parts.history)
+    HistoryCopy(alone.ledger(), alone.parts.history).copy_all()
+    assert readiness(alone)[1]["checks"]["history"]["lag"] == {"entries": 0, "oldest_s": 0.0}
+    alone.parts.history.dispose()
+
+
+def test_history_that_is_a_minute_behind_is_not_well(gate: Gate) -> None:
+    gate.open_account(5)
+    ledger = gate.ledger()
+    (log,) = [ledger.keys.log(shard) for shard in range(ledger.keys.shards)]
+    fields = last_fields(ledger, log)
+    ledger.client.delete(log)
+    ledger.client.xadd(log, fields, id=f"{wall_clock_ms() - 61_000}-0")
+    status, page = readiness(gate)
+    shown = page["checks"]["history"]
+    assert (status, page["ready"], shown["ok"]) == (200, True, False)
+    assert shown["lag"]["entries"] == 1
+    assert 61 <= shown["lag"]["oldest_s"] < 90
 
 
 def test_calls_are_answered_without_the_queue(gate: Gate) -> None:
@@ -115,6 +156,8 @@ def test_metrics_are_for_who_knows_the_password(gate: Gate) -> None:
     assert response.mimetype == "text/plain"
     page = response.get_data(as_text=True)
     assert "gatekeeper_owed_oldest_seconds 0.0" in page
+    assert "gatekeeper_history_lag_entries 0.0" in page
+    assert "gatekeeper_history_lag_oldest_seconds 0.0" in page
     assert "gatekeeper_gauges_up 1.0" in page
 
 

@@ -1,0 +1,79 @@
+"""Everything that history holds, account by account, for what checks all of it.
+
+Rows are streamed from the database in the order of keys, so reading them takes no memory, and all
+of them are as of one instant. All raise sqlalchemy.exc.SQLAlchemyError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, Select, and_, func, select
+
+from gatekeeper.domain.line import Line
+from gatekeeper.history.call import Outcome
+from gatekeeper.history.engine import reading
+from gatekeeper.history.store import Position
+from gatekeeper.history.tables import calls, entries, meter_readings, positions
+
+_FETCHED: Final = 2000
+#: What `Replay.calls` yields of a call, in this order.
+CALL_FACTS: Final = (
+    *("account_id", "call_sid", "number", "outcome", "reason", "started_at_ms", "detail"),
+    *("ended_at_ms", "end", "duration_s", "debits", "dropped", "released", "withdrawn"),
+)
+#: What `Replay.last_readings` yields of a meter, in this order.
+METER_FACTS: Final = ("account_id", "number", *Outcome)
+
+Row = tuple[Any, ...]
+
+
+class Replay:
+    """History as it was at one instant: of one account where one is named, else of all."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def positions(self) -> dict[int, Position]:
+        """Read how far each shard's log had been copied; those never copied are missing."""
+        return {
+            row.shard: Position(*row[1:]) for row in self._connection.execute(select(positions))
+        }
+
+    def lines(self, account_id: str | None = None) -> Iterator[Line]:
+        """Yield each account's entries in the log's order."""
+        query = select(*(entries.c[name] for name in Line._fields))
+        if account_id is not None:
+            query = query.where(entries.c.account_id == account_id)
+        return map(Line._make, self._stream(query.order_by(*entries.primary_key)))
+
+    def calls(self, account_id: str | None = None) -> Iterator[Row]:
+        """Yield the CALL_FACTS of each account's calls."""
+        query = select(*(calls.c[name] for name in CALL_FACTS))
+        if account_id is not None:
+            query = query.where(calls.c.account_id == account_id)
+        by_start = (calls.c.account_id, calls.c.started_at_ms, calls.c.call_sid)
+        return map(tuple, self._stream(query.order_by(*by_start)))
+
+    def last_readings(self, account_id: str | None = None) -> Iterator[Row]:
+        """Yield the METER_FACTS of what each account's meters show in the end."""
+        meter = (meter_readings.c.account_id, meter_readings.c.number)
+        last = select(*meter, func.max(meter_readings.c.quarter).label("quarter"))
+        if account_id is not None:
+            last = last.where(meter_readings.c.account_id == account_id)
+        ends = last.group_by(*meter).subquery()
+        is_last = and_(*(each == ends.c[each.name] for each in meter_readings.primary_key))
+        query = select(*(meter_readings.c[name] for name in METER_FACTS)).join(ends, is_last)
+        return map(tuple, self._stream(query.order_by(*meter)))
+
+    def _stream(self, query: Select[Any]) -> Iterator[Any]:
+        return iter(self._connection.execute(query, execution_options={"yield_per": _FETCHED}))
+
+
+@contextmanager
+def replaying(engine: Engine) -> Iterator[Replay]:
+    """Give history as it is now, for as long as the context lasts."""
+    with reading(engine) as connection:
+        yield Replay(connection)

@@ -1,0 +1,94 @@
+"""History's tables. Every index serves a query of queries.py or usage.py; none is there besides.
+
+| table            | a row                                           | key                      |
+|------------------|-------------------------------------------------|--------------------------|
+| `entries`        | a line of the log                               | account, place in log    |
+| `calls`          | a call, put together from its entries           | CallSid, account         |
+| `meter_readings` | calls so far at the end of a quarter of an hour | account, number, quarter |
+| `positions`      | how far a shard's log has been copied           | shard                    |
+
+An entry's id is unique in its shard and an account lies in one shard, so account and id name an
+entry in the whole deployment.
+
+A meter counts an account's calls by outcome and only has a reading for a quarter of an hour in
+which it moved: what was used between two instants is the difference of two readings, whatever the
+number of calls between them and whatever the time zone, as every zone's days begin at a quarter of
+an hour of UTC. `number` ALL_NUMBERS is the account's whole meter.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text
+
+from gatekeeper.history.call import Outcome
+
+ALL_NUMBERS: Final = "*"
+
+metadata = MetaData()
+
+#: Compared byte by byte: the order of keys must not depend on the database's language.
+_KEY: Final = Text().with_variant(Text(collation="C"), "postgresql")
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("account_id", _KEY, primary_key=True),
+    Column("id_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("id_seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("allotment_delta", BigInteger, nullable=False),
+    Column("purchased_delta", BigInteger, nullable=False),
+    Column("allotment", BigInteger, nullable=False),
+    Column("purchased", BigInteger, nullable=False),
+    Column("ref", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("entries_by_time", "account_id", "at_ms"),
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    Column("call_sid", _KEY, primary_key=True),
+    Column("account_id", _KEY, primary_key=True),
+    Column("number", _KEY, nullable=False),
+    Column("outcome", _KEY, nullable=False),
+    Column("reason", _KEY, nullable=False),
+    Column("started_at_ms", BigInteger, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("ended_at_ms", BigInteger),
+    Column("end", Text),
+    Column("duration_s", Integer),
+    Column("debits", Integer, nullable=False),
+    Column("dropped", Boolean, nullable=False),
+    Column("released", Boolean, nullable=False),
+    Column("withdrawn", Boolean, nullable=False),
+    Index("calls_by_start", "account_id", "started_at_ms", "call_sid"),
+    Index("calls_by_outcome", "account_id", "outcome", "reason", "started_at_ms", "call_sid"),
+    Index(
+        "calls_by_number",
+        *("account_id", "number", "outcome", "reason", "started_at_ms", "call_sid"),
+    ),
+)
+
+meter_readings = Table(
+    "meter_readings",
+    metadata,
+    Column("account_id", _KEY, primary_key=True),
+    Column("number", _KEY, primary_key=True),
+    Column("quarter", Integer, primary_key=True, autoincrement=False),
+    *(Column(outcome.value, BigInteger, nullable=False) for outcome in Outcome),
+)
+
+positions = Table(
+    "positions",
+    metadata,
+    Column("shard", Integer, primary_key=True, autoincrement=False),
+    Column("id_ms", BigInteger, nullable=False),
+    Column("id_seq", BigInteger, nullable=False),
+    Column("entries", BigInteger, nullable=False),
+)
