@@ -25,6 +25,7 @@ _LEAST_WIDTH = 10
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document and nothing else."
 )
+csv_option = click.option("--csv", "as_csv", is_flag=True, help="Print CSV and nothing else.")
 
 
 def show(document: Document, for_people: RenderableType, *, as_json: bool) -> None:
@@ -42,6 +43,17 @@ def show(document: Document, for_people: RenderableType, *, as_json: bool) -> No
 def show_json(document: Document) -> None:
     """Print a command's answer for machines."""
     click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def show_csv(lines: Iterable[str]) -> None:
+    """Print a command's answer for spreadsheets, line by line as it comes."""
+    sys.stdout.writelines(lines)
+
+
+def check_forms(*, as_json: bool, as_csv: bool) -> None:
+    """Refuse to print one answer in two forms. Raises click.UsageError."""
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude each other.")
 
 
 def facts(rows: Mapping[str, object]) -> Table:

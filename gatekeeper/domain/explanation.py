@@ -6,6 +6,12 @@ from typing import Final
 
 from gatekeeper.domain.call import CallRecord, CallState, Decision, Reason
 
+#: Said of a call that nothing is known of but its end.
+COUNTS_AS_DROPPED: Final = (
+    "The call counts as dropped: the gate first heard of this call when it ended, or could not look"
+    " the balance up in time."
+)
+
 
 def explain_decision(record: CallRecord) -> str:
     """Say in one sentence what was decided and why, with the figures that decided it.
@@ -13,17 +19,14 @@ def explain_decision(record: CallRecord) -> str:
     Figures are credits as they stood before the call.
     """
     if _may_be_undecided(record):
-        return (
-            "The call counts as dropped: the gate first heard of this call when it ended, or could"
-            " not look the balance up in time."
-        )
+        return COUNTS_AS_DROPPED
     done = "answered" if record.verdict.decision is Decision.ANSWER else "dropped"
     return f"The call was {done} {_because(record)}{_topoff_clause(record)}."
 
 
-def explain_end(record: CallRecord) -> str:
-    """Say in one sentence how the call ended and what became of its credit."""
-    return _ENDS[record.state]
+def explain_end(state: CallState) -> str:
+    """Say in one sentence how a call ended and what became of its credit."""
+    return _ENDS[state]
 
 
 _ENDS: Final = {

@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import Engine
 
 from gatekeeper.cli import main
 from gatekeeper.domain.account import NewAccount, new_account_id
+from gatekeeper.history.engine import open_history
+from gatekeeper.history.migrations import migrate
 from gatekeeper.ledger.client import connect
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.sandbox.valkey import EmbeddedValkey
@@ -66,10 +69,11 @@ class Gatekeeper:
 
 
 @pytest.fixture
-def env(valkey: EmbeddedValkey) -> dict[str, str]:
+def env(valkey: EmbeddedValkey, tmp_path: Path) -> dict[str, str]:
     return {
         "PUBLIC_URL": "https://gate.example.com",
         "REDIS_URL": valkey.url,
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'history.sqlite'}",
         "SHARDS": str(SHARDS),
         "TWILIO_ACCOUNT_SID": ACCOUNT_SID,
         "TWILIO_AUTH_TOKEN": f"auth-token,{SUB_ACCOUNT_SID}:other-token",
@@ -101,12 +105,30 @@ def ledger(valkey: EmbeddedValkey) -> Iterator[Ledger]:
 
 
 @pytest.fixture
+def history(env: dict[str, str]) -> Iterator[Engine]:
+    """History's database that the commands read, with tables, empty."""
+    engine = open_history(env["DATABASE_URL"])
+    migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
 def account_id(ledger: Ledger) -> str:
     """An account with an allotment of 3."""
     return open_account(ledger, allotment=3)
 
 
-def open_account(ledger: Ledger, name: str = "Able", allotment: int = 0) -> str:
+def open_account(
+    ledger: Ledger,
+    name: str = "Able",
+    allotment: int = 0,
+    *,
+    timezone: str = "UTC",
+    anchor_ms: int | None = None,
+) -> str:
     account_id = new_account_id()
-    ledger.accounts.open_account(NewAccount(account_id, name, "able@example.com", allotment))
+    ledger.accounts.open_account(
+        NewAccount(account_id, name, "able@example.com", allotment, timezone, anchor_ms)
+    )
     return account_id

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import secrets
 
+from sqlalchemy import Engine
+
 from gatekeeper.domain.account import Card, TopoffSettings
 from gatekeeper.domain.call import CallEnd, CallId
 from gatekeeper.domain.incident import FailureReason
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.ledger.topoffs import Payment
+from gatekeeper.relay.history import HistoryCopy
 from tests.cli.conftest import ACCOUNT_SID
 
 NUMBER = "+15550001111"
@@ -17,16 +20,28 @@ PRICE_MINOR = 25
 
 
 def call(
-    ledger: Ledger, account_id: str, end: CallEnd | None = CallEnd.COMPLETED, sid: str = ACCOUNT_SID
+    ledger: Ledger,
+    account_id: str,
+    end: CallEnd | None = CallEnd.COMPLETED,
+    sid: str = ACCOUNT_SID,
+    *,
+    number: str = NUMBER,
+    duration_s: int = 10,
 ) -> str:
     """Let a call come in, and end if told how; returns its CallSid."""
     call_id = CallId(sid, f"CA{secrets.token_hex(16)}")
-    ledger.calls.admit_call(account_id, call_id, NUMBER)
+    ledger.calls.admit_call(account_id, call_id, number)
     if end is not None:
         ledger.calls.settle_call(
-            account_id, call_id, NUMBER, end, duration_s=10, debit_unknown=True
+            account_id, call_id, number, end, duration_s=duration_s, debit_unknown=True
         )
     return call_id.call_sid
+
+
+def forget(ledger: Ledger, call_sid: str) -> None:
+    """Let the time pass for which the ledger keeps a call."""
+    for found in ledger.calls.find(call_sid):
+        ledger.client.delete(ledger.keys.of_account(found.account_id).call(found.call))
 
 
 def switch_on(ledger: Ledger, account_id: str, *, threshold: int, amount: int) -> str:
@@ -57,3 +72,8 @@ def decline(ledger: Ledger, topoff_id: str) -> None:
         reason=FailureReason.DECLINED,
         decline_code="insufficient_funds",
     )
+
+
+def copy(ledger: Ledger, history: Engine) -> None:
+    """Copy the log into history, as the relay does within a second."""
+    HistoryCopy(ledger, history).copy_all()

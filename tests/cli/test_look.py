@@ -1,17 +1,16 @@
-"""What `explain` and `log` say of calls that really were decided."""
+"""What `explain` says of calls that really were decided, from the ledger and from history."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
+from sqlalchemy import Engine
 
 from gatekeeper.domain.call import CallEnd, CallId, Decision
 from gatekeeper.ledger.ledger import Ledger
 from tests.cli.conftest import ACCOUNT_SID, SUB_ACCOUNT_SID, Gatekeeper, open_account
-from tests.cli.stories import CARD, NUMBER, call, decline, switch_on
-from tests.cli.terminal import on_terminal
+from tests.cli.stories import CARD, NUMBER, call, copy, decline, forget, switch_on
 
 Story = Callable[[Ledger, str], str]
 
@@ -169,6 +168,7 @@ def test_explain_has_every_figure_that_decided(
         "call_sid": call_sid,
         "account": account_id,
         "account_sid": ACCOUNT_SID,
+        "limits": None,
         "others": [],
         "sentence": "The call was answered from the monthly allotment (3 left before it); that left"
         " the balance below the threshold of 3, so a top-off of 20 credits was requested.",
@@ -224,70 +224,97 @@ def test_explain_shows_a_call_under_every_account_that_has_it(
     assert shown.index(asked) < shown.index(told_of_its_end)
 
 
-def test_explain_of_what_is_not_known(gatekeeper: Gatekeeper) -> None:
+def _withdrawn(ledger: Ledger, account_id: str) -> str:
+    """The ledger took a credit, but its answer was lost and the caller was told a drop."""
+    ledger.accounts.add_credits(account_id, 40, reference="r", cause="welcome")
+    call_id = CallId(ACCOUNT_SID, "CA" + "0c" * 16)
+    ledger.calls.admit_call(account_id, call_id, NUMBER)
+    ledger.calls.admit_offline(account_id, call_id, NUMBER, Decision.DROP)
+    return call_id.call_sid
+
+
+def _ended(end: CallEnd | None) -> Story:
+    def story(ledger: Ledger, account_id: str) -> str:
+        ledger.accounts.add_credits(account_id, 40, reference="r", cause="welcome")
+        return call(ledger, account_id, end)
+
+    return story
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        *(_purchased, _overdraft, call, _failed, _overdraft_used, _suspended),
+        *map(_ended, (None, *CallEnd)),
+        _offline(Decision.ANSWER, CallEnd.COMPLETED),
+    ],
+)
+def test_explain_says_the_same_from_history(
+    gatekeeper: Gatekeeper, ledger: Ledger, history: Engine, story: Story
+) -> None:
+    call_sid = story(ledger, open_account(ledger))
+    copy(ledger, history)
+    from_ledger = gatekeeper.json("explain", call_sid)
+    forget(ledger, call_sid)
+    from_history = gatekeeper.json("explain", call_sid)
+    limits = from_history["limits"]
+    assert from_history == from_ledger | {"account_sid": None, "limits": limits}
+    assert limits == (
+        "The ledger keeps a call for 48 hours; this is from history, which does not have the"
+        " AccountSid."
+    )
+    shown = gatekeeper.ok("explain", call_sid)
+    assert from_ledger["sentence"] in shown
+    assert limits in shown
+
+
+def test_explain_from_history_of_a_call_that_was_told_a_drop_after_all(
+    gatekeeper: Gatekeeper, ledger: Ledger, history: Engine
+) -> None:
+    call_sid = _withdrawn(ledger, open_account(ledger))
+    copy(ledger, history)
+    told = gatekeeper.json("explain", call_sid)
+    forget(ledger, call_sid)
+    document = gatekeeper.json("explain", call_sid)
+    for name in ("sentence", "decision", "reason", "bucket", "debited", "before"):
+        assert document[name] == told[name]
+    assert document["end"] == "It did not go through, so its credit was given back."
+
+
+@pytest.mark.parametrize(
+    ("end", "decision", "words"),
+    [
+        (CallEnd.COMPLETED, "drop", "The call counts as dropped"),
+        (CallEnd.BUSY, None, "Whether the call was let through is not known any more."),
+    ],
+)
+def test_explain_from_history_says_what_it_cannot_say(
+    gatekeeper: Gatekeeper,
+    ledger: Ledger,
+    history: Engine,
+    end: CallEnd,
+    decision: str | None,
+    words: str,
+) -> None:
+    account_id = open_account(ledger)
+    call_sid = _ended_unheard_of(end)(ledger, account_id)
+    copy(ledger, history)
+    forget(ledger, call_sid)
+    document = gatekeeper.json("explain", call_sid)
+    assert document["sentence"].startswith(words)
+    assert (document["account"], document["decision"]) == (account_id, decision)
+    assert (document["before"], document["debited"]) == (None, False)
+    assert "neither the AccountSid nor how the account stood" in document["limits"]
+    shown = gatekeeper.ok("explain", call_sid)
+    assert words in shown
+    assert "balance before" not in shown
+
+
+def test_explain_of_what_is_not_known(gatekeeper: Gatekeeper, history: Engine) -> None:
     line = gatekeeper.refused("explain", "CA" + 32 * "0")
-    assert "is known; calls are kept for 48 hours" in line
+    assert "is known, neither to the ledger nor to history" in line
     assert "`gatekeeper number show +…`" in line
     assert "CALLSID" in gatekeeper.refused("explain", "CA123")
-
-
-def test_log_shows_the_newest_entries_newest_last(
-    gatekeeper: Gatekeeper, ledger: Ledger, account_id: str
-) -> None:
-    neighbours = [open_account(ledger) for _ in range(8)]
-    first, second = call(ledger, account_id), call(ledger, account_id, CallEnd.BUSY)
-    for neighbour in neighbours:
-        call(ledger, neighbour)
-    entries = gatekeeper.json("log", account_id)["entries"]
-    told = [
-        (one["type"], one["allotment_delta"], one["balance"]["total"], one["ref"])
-        for one in entries
-    ]
-    assert told == [
-        ("account_opened", 3, 3, account_id),
-        ("call_debited", -1, 2, first),
-        ("call_settled", 0, 2, first),
-        ("call_debited", -1, 1, second),
-        ("call_released", 1, 2, second),
-    ]
-    assert gatekeeper.json("log", account_id, "--limit", "2")["entries"] == entries[-2:]
-    lines = gatekeeper.ok("log", account_id).splitlines()
-    assert len(lines) == 6
-    assert lines[-1].split()[2:] == ["call_released", "+1", "2", second, "busy"]
-
-
-def test_log_fits_a_terminal_and_is_whole_elsewhere(
-    gatekeeper: Gatekeeper, ledger: Ledger, account_id: str, tmp_path: Path
-) -> None:
-    reason = "a week without calls, agreed on the telephone with the owner"
-    ledger.accounts.add_credits(account_id, 20_000, reference="cli-0123456789abcdef", cause=reason)
-    ledger.accounts.set_card(account_id, CARD)
-    topoff_id = switch_on(ledger, account_id, threshold=30_000, amount=200_000)
-    call_sid = call(ledger, account_id, CallEnd.NO_ANSWER)
-    decline(ledger, topoff_id)
-    narrow = on_terminal("log", account_id, env=gatekeeper.env, directory=tmp_path)
-    assert max(map(len, narrow.splitlines())) <= 80
-    for short in (f"{call_sid[:5]}…{call_sid[-4:]}", f"{topoff_id[:5]}…{topoff_id[-4:]}", "+20000"):
-        assert short in narrow
-    wide = on_terminal("log", account_id, env=gatekeeper.env, directory=tmp_path, columns=200)
-    assert wide.rstrip("\n") == gatekeeper.ok("log", account_id)
-    for whole in (call_sid, topoff_id, reason):
-        assert whole in wide
-
-
-def test_log_of_a_long_history_finds_a_quiet_account(
-    gatekeeper: Gatekeeper, ledger: Ledger
-) -> None:
-    quiet = open_account(ledger)
-    shard = ledger.keys.shard_of(quiet)
-    busy = open_account(ledger, allotment=1)
-    while ledger.keys.shard_of(busy) != shard:
-        busy = open_account(ledger, allotment=1)
-    for _ in range(600):  # two entries each: more than one page of the log
-        call(ledger, busy)
-    assert [one["ref"] for one in gatekeeper.json("log", quiet)["entries"]] == [quiet]
-
-
-def test_log_of_an_account_that_is_not_there(gatekeeper: Gatekeeper) -> None:
-    assert "no account" in gatekeeper.refused("log", "acct_000000000000")
-    gatekeeper.usage_error("log", "acct_000000000000", "--limit", "0")
+    assert "`gatekeeper release`" in gatekeeper.refused(
+        "explain", "CA" + 32 * "0", DATABASE_URL="sqlite:///empty.sqlite"
+    )
