@@ -16,6 +16,7 @@ from gatekeeper.sandbox.stripe.rendering import check_expand, render
 from gatekeeper.sandbox.stripe.resources import (
     balance,
     charges,
+    checkout_sessions,
     customers,
     disputes,
     events,
@@ -40,6 +41,7 @@ _log = logging.getLogger(__name__)
 ROUTES: Final = (
     *balance.ROUTES,
     *charges.ROUTES,
+    *checkout_sessions.ROUTES,
     *customers.ROUTES,
     *disputes.ROUTES,
     *events.ROUTES,

@@ -193,11 +193,13 @@ def _attempt(call: Call, intent: Json, charge: Json, behavior: Behavior) -> Stri
 
 
 def _succeed(call: Call, intent: Json, charge: Json, payment_method: Json) -> None:
+    on_file = call.state.cards[payment_method["id"]]
     if payment_method["customer"] is None:
         if intent["customer"] and intent["setup_future_usage"]:
             put_on_file(call, payment_method, intent["customer"])
+            on_file.set_up = on_file.set_up or intent["setup_future_usage"] == "off_session"
         else:
-            call.state.cards[payment_method["id"]].spent = True
+            on_file.spent = True
     mark_succeeded(call, charge)
     intent |= {"amount_received": intent["amount"], "next_action": None, "status": "succeeded"}
     call.emit("payment_intent.succeeded", intent)

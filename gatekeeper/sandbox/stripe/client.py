@@ -65,6 +65,10 @@ class SandboxControl:
         """Let the 3D Secure challenge of a SetupIntent `succeed` or `decline`."""
         self._call("POST", f"setup_intents/{quote(setup_intent)}/settle", {"outcome": outcome})
 
+    def expire_checkout(self, session: str) -> None:
+        """Let the time of an open Checkout Session be up."""
+        self._call("POST", f"checkout_sessions/{quote(session)}/expire")
+
     def settle_refund(
         self, refund: str, outcome: str, *, failure_reason: str = "expired_or_canceled_card"
     ) -> None:
@@ -94,6 +98,8 @@ class SandboxControl:
 
     def advance_clock(self, to_s: int, *, customer: str | None = None) -> None:
         """Move the time of subscriptions forward to a Unix time; all that falls due happens.
+
+        Checkout Sessions that would have expired by then do.
 
         With a `customer` only theirs: the test clock that they are on, or one made for them.
         Without, the time of all who are on no test clock. An invoice is paid an hour after its

@@ -4,10 +4,11 @@
 - `POST payment_methods/ID/outcome`: what its card does from now on
 - `POST payment_intents/ID/settle`: the end of a processing payment or of a 3D Secure challenge
 - `POST setup_intents/ID/settle`: the end of a 3D Secure challenge
+- `POST checkout_sessions/ID/expire`: the end of a Checkout Session that nobody paid
 - `POST refunds/ID/settle`: the end of a refund, which can fail even after it has succeeded
 - `POST charges/ID/dispute`: a dispute over a charge
 - `POST disputes/ID/close`: the end of a dispute
-- `POST clock`: move the time forward for subscriptions
+- `POST clock`: move the time forward for subscriptions and Checkout Sessions
 - `POST subscriptions/ID/exhaust_retries`: what comes after being past due
 - `GET faults`, `POST faults`, `DELETE faults`: the queue of faults (see `faults`)
 - `GET held?count=N&wait_s=S`: the requests held, after waiting for N of them
@@ -34,10 +35,16 @@ from urllib.parse import parse_qsl
 
 from pydantic import ValidationError
 
-from gatekeeper.sandbox.stripe import charging, control_billing, control_money_back
+from gatekeeper.sandbox.stripe import (
+    charging,
+    control_billing,
+    control_checkout,
+    control_money_back,
+)
 from gatekeeper.sandbox.stripe.app import SandboxApp
 from gatekeeper.sandbox.stripe.billing import lifecycle
 from gatekeeper.sandbox.stripe.cards import card_by_name, card_by_number
+from gatekeeper.sandbox.stripe.checkout import completing
 from gatekeeper.sandbox.stripe.control_bodies import (
     CustomerBody,
     FaultBody,
@@ -136,6 +143,7 @@ def _settle_payment(app: SandboxApp, id_: str, body: Json) -> Json:
         intent = app.state.find("payment_intent", id_, param="id", status=HTTPStatus.NOT_FOUND)
         status = charging.settle(call, intent, reason)["status"]
         lifecycle.settle(call, intent)
+        completing.follow(call, intent)
     app.publish(call)
     return {"id": id_, "status": status}
 
@@ -146,6 +154,7 @@ def _settle_setup(app: SandboxApp, id_: str, body: Json) -> Json:
     with app.state.lock:
         intent = app.state.find("setup_intent", id_, param="id", status=HTTPStatus.NOT_FOUND)
         status = setup_intents.settle(call, intent, passed=passed)["status"]
+        completing.follow(call, intent)
     app.publish(call)
     return {"id": id_, "status": status}
 
@@ -243,6 +252,7 @@ _ROUTES: Final[tuple[tuple[str, re.Pattern[str], _Handler], ...]] = tuple(
         ("POST", r"payment_methods/(?P<id>[^/]+)/outcome", _set_outcome),
         ("POST", r"payment_intents/(?P<id>[^/]+)/settle", _settle_payment),
         ("POST", r"setup_intents/(?P<id>[^/]+)/settle", _settle_setup),
+        *control_checkout.ROUTES,
         *control_money_back.ROUTES,
         *control_billing.ROUTES,
         ("GET", r"faults", _list_faults),

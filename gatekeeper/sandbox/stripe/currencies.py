@@ -23,7 +23,7 @@ _MINIMUM_MINOR: Final = {
     "myr": 200, "nok": 300, "nzd": 50, "pln": 200, "ron": 200, "sek": 300, "sgd": 50, "thb": 1000,
 }  # fmt: skip
 
-_MAXIMUM_MINOR: Final = 99_999_999
+MAXIMUM_MINOR: Final = 99_999_999
 
 # Source: https://docs.stripe.com/currencies#zero-decimal.
 _ZERO_DECIMAL_CODES: Final = "bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf"
@@ -40,19 +40,24 @@ def check_amount(amount_minor: int, currency: str) -> None:
             code="parameter_invalid_integer",
             param="amount",
         )
-    minimum = _MINIMUM_MINOR.get(currency, 1)
+    minimum = minimum_minor(currency)
     if amount_minor < minimum:
         raise invalid_request(
             f"Amount must be at least {price_text(minimum, currency)} {currency}",
             code="amount_too_small",
             param="amount",
         )
-    if amount_minor > _MAXIMUM_MINOR:
+    if amount_minor > MAXIMUM_MINOR:
         raise invalid_request(
-            f"Amount must be no more than {price_text(_MAXIMUM_MINOR, currency)}",
+            f"Amount must be no more than {price_text(MAXIMUM_MINOR, currency)}",
             code="amount_too_large",
             param="amount",
         )
+
+
+def minimum_minor(currency: str) -> int:
+    """Return the smallest amount that can be charged, in minor units."""
+    return _MINIMUM_MINOR.get(currency, 1)
 
 
 def price_text(amount_minor: int, currency: str) -> str:

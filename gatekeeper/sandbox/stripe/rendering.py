@@ -38,6 +38,11 @@ _REFERENCES: Final[dict[str, dict[str, str]]] = {
         "default_payment_method": "payment_method",
         "parent.subscription_details.subscription": "subscription",
     },
+    "checkout.session": {
+        "customer": "customer",
+        "payment_intent": "payment_intent",
+        "setup_intent": "setup_intent",
+    },
     "invoice_payment": {"invoice": "invoice", "payment.payment_intent": "payment_intent"},
 }
 

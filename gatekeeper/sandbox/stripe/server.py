@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from gatekeeper.sandbox.stripe import control
 from gatekeeper.sandbox.stripe.app import SandboxApp
 from gatekeeper.sandbox.stripe.authentication import is_live
+from gatekeeper.sandbox.stripe.checkout import pages
 from gatekeeper.sandbox.stripe.loopback import check_loopback, check_loopback_url
 from gatekeeper.sandbox.stripe.webhooks import WebhookSettings
 from gatekeeper.sandbox.stripe.wire import Reply, Request, Unanswered, json_reply
@@ -77,6 +78,7 @@ class SandboxStripe:
         Raises OSError when the port is taken.
         """
         self._server = _Server(self._address, self._app)
+        self._app.state.origin = self.base_url
         self._app.webhooks.start()
         Thread(
             target=self._server.serve_forever,
@@ -187,6 +189,8 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             if request.path.startswith(control.PREFIX):
                 self._send(control.handle(self.server.app, request))
+            elif request.path.startswith(pages.PREFIXES):
+                self._send(pages.handle(self.server.app, request))
             else:
                 self._send(self.server.app.handle(request))
         except Unanswered as unanswered:

@@ -32,6 +32,7 @@ _NOUNS: Final = {
     "subscription": "subscription",
     "invoice": "invoice",
     "invoice_payment": "invoice payment",
+    "checkout.session": "checkout.session",
     "test_helpers.test_clock": "test clock",
     "event": "event",
 }
@@ -51,8 +52,9 @@ def now_s() -> int:
 class CardOnFile:
     """What is known about a payment method and never sent: the card and how it behaves.
 
-    `set_up` is true once a SetupIntent authenticated the card. `spent` is true once the
-    payment method was detached, or used without belonging to a customer: it may not be used again.
+    `set_up` is true once a SetupIntent authenticated the card, or a payment that saved it for use
+    off-session. `spent` is true once the payment method was detached, or used without belonging to
+    a customer: it may not be used again.
     """
 
     card: SandboxCard
@@ -75,26 +77,45 @@ class SubscriptionNotes:
 
 
 @dataclass(slots=True)
+class CheckoutNotes:
+    """What is known about a Checkout Session and never sent.
+
+    `intent_data` goes into its PaymentIntent, which is only made when somebody pays. `email`,
+    `name` and `save` (the tick box) are what was last submitted on its page.
+    """
+
+    line_items: list[Json] = field(default_factory=list)
+    intent_data: Json = field(default_factory=dict)
+    email: str | None = None
+    name: str | None = None
+    save: bool = False
+
+
+@dataclass(slots=True)
 class State:
     """All objects by kind and id, oldest first. Hold `lock` while touching any of them.
 
     `clock_s` is the time for the subscriptions of customers without a test clock, once it has been
-    moved; until then that is the real time.
+    moved; until then that is the real time. `origin` is where the sandbox's own pages are, without
+    a slash at the end.
     """
 
     lock: RLock = field(default_factory=RLock)
     objects: dict[str, dict[str, Json]] = field(default_factory=lambda: {k: {} for k in _NOUNS})
     cards: dict[str, CardOnFile] = field(default_factory=dict)
     notes: dict[str, SubscriptionNotes] = field(default_factory=dict)
+    checkouts: dict[str, CheckoutNotes] = field(default_factory=dict)
     clock_s: int | None = None
+    origin: str = ""
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything but where the pages are."""
         with self.lock:
             for objects in self.objects.values():
                 objects.clear()
             self.cards.clear()
             self.notes.clear()
+            self.checkouts.clear()
             self.clock_s = None
 
     def add(self, body: Json) -> Json:

@@ -8,6 +8,7 @@ from typing import Final
 from gatekeeper.sandbox.stripe.billing import invoicing, lifecycle
 from gatekeeper.sandbox.stripe.billing.clocks import TEST_CLOCK, customers_on
 from gatekeeper.sandbox.stripe.billing.subscription_bodies import period_of
+from gatekeeper.sandbox.stripe.checkout import expiring
 from gatekeeper.sandbox.stripe.errors import Json, invalid_request
 from gatekeeper.sandbox.stripe.state import Call, State, new_id, now_s
 
@@ -57,7 +58,10 @@ def move_clock(call: Call, clock: Json | None, to_s: int) -> None:
     here_s = clock["frozen_time"] if clock else (state.clock_s or now_s())
     if to_s <= here_s:
         raise invalid_request(f"The clock can only be moved forward from {here_s}.")
-    _pass_time(call, to_s, customers_on(state, clock["id"] if clock else None))
+    customers: set[str | None] = {*customers_on(state, clock["id"] if clock else None)}
+    if clock is None:
+        customers.add(None)  # who pays without being a customer lives by the sandbox's own clock
+    _pass_time(call, to_s, customers)
     if clock is None:
         state.clock_s = to_s
     else:
@@ -65,24 +69,25 @@ def move_clock(call: Call, clock: Json | None, to_s: int) -> None:
         call.emit("test_helpers.test_clock.ready", clock)
 
 
-def _pass_time(call: Call, to_s: int, customers: Collection[str]) -> None:
+def _pass_time(call: Call, to_s: int, customers: Collection[str | None]) -> None:
     while due := min(_all_due(call.state, customers, to_s), key=lambda due: due.at_s, default=None):
         call.clock_s = due.at_s
         due.happen(call)
     call.clock_s = to_s
 
 
-def _all_due(state: State, customers: Collection[str], to_s: int) -> list[_Due]:
+def _all_due(state: State, customers: Collection[str | None], to_s: int) -> list[_Due]:
     """Return what falls due by then; of what does at one moment, the first comes first."""
     found = [
         *(due for body in _of(state, "subscription", customers) for due in _events(state, body)),
         *(due for body in _of(state, "invoice", customers) for due in _finalizing(body)),
         *(due for body in _of(state, "subscription", customers) for due in _turning(body)),
+        *(due for body in _of(state, "checkout.session", customers) for due in _expiring(body)),
     ]
     return [due for due in found if due.at_s <= to_s]
 
 
-def _of(state: State, kind: str, customers: Collection[str]) -> list[Json]:
+def _of(state: State, kind: str, customers: Collection[str | None]) -> list[Json]:
     return [body for body in state.objects[kind].values() if body["customer"] in customers]
 
 
@@ -109,6 +114,15 @@ def _finalizing(invoice: Json) -> Iterator[_Due]:
     if invoice["automatically_finalizes_at"] is not None:
         at_s = invoice["automatically_finalizes_at"]
         yield _Due(at_s, partial(lifecycle.finalize, invoice=invoice))
+
+
+def _expiring(session: Json) -> Iterator[_Due]:
+    if session["status"] == "open":
+        yield _Due(session["expires_at"], partial(_expire, session=session))
+
+
+def _expire(call: Call, session: Json) -> None:
+    expiring.expire(call, session)
 
 
 def _turning(subscription: Json) -> Iterator[_Due]:

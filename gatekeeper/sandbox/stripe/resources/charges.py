@@ -94,7 +94,7 @@ def mark_succeeded(call: Call, body: Json) -> None:
         "captured": True,
         "outcome": _outcome("approved_by_network", "Payment complete.", "authorized"),
         "paid": True,
-        "receipt_url": f"https://pay.stripe.com/receipts/payment/{body['id']}",
+        "receipt_url": f"{call.state.origin}/receipts/payment/{body['id']}",
         "status": "succeeded",
     }
     call.emit("charge.succeeded", body)

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from gatekeeper.sandbox.stripe import params
 from gatekeeper.sandbox.stripe.charging import check_confirmable, check_usable, confirm
+from gatekeeper.sandbox.stripe.checkout.ownership import refuse_checkouts
 from gatekeeper.sandbox.stripe.currencies import check_amount
 from gatekeeper.sandbox.stripe.errors import Json, invalid_request, unexpected_state
 from gatekeeper.sandbox.stripe.rendering import page
@@ -174,6 +175,7 @@ def retrieve(call: Call) -> Json:
 def confirm_one(call: Call) -> Json:
     """Charge a PaymentIntent that exists."""
     body = retrieve(call)
+    refuse_checkouts(call.state, body)
     for name in ("allowed_payment_method_types", "receipt_email", "setup_future_usage"):
         if name in call.params:
             body[name] = call.params[name]
@@ -183,6 +185,7 @@ def confirm_one(call: Call) -> Json:
 def cancel(call: Call) -> Json:
     """Cancel a PaymentIntent that has not been paid."""
     body = retrieve(call)
+    refuse_checkouts(call.state, body)
     if body["status"] not in _EDITABLE:
         unexpected_state(
             "payment_intent",
@@ -191,14 +194,19 @@ def cancel(call: Call) -> Json:
             "requires_payment_method, requires_capture, requires_confirmation, requires_action.",
             body,
         )
+    mark_canceled(call, body, call.params.get("cancellation_reason"))
+    return body
+
+
+def mark_canceled(call: Call, body: Json, reason: str | None) -> None:
+    """Cancel a PaymentIntent for a reason, whoever gives it."""
     body |= {
         "canceled_at": call.now_s(),
-        "cancellation_reason": call.params.get("cancellation_reason"),
+        "cancellation_reason": reason,
         "next_action": None,
         "status": "canceled",
     }
     call.emit("payment_intent.canceled", body)
-    return body
 
 
 def list_all(call: Call) -> Json:

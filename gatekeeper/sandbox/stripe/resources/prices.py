@@ -26,7 +26,7 @@ def create(call: Call) -> Json:
     body: Json = {
         "id": new_id("price"),
         "object": "price",
-        "active": True,
+        "active": values.get("active", True),
         "billing_scheme": "per_unit",
         "created": call.now_s(),
         "currency": values["currency"],

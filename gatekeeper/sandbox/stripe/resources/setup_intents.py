@@ -21,8 +21,22 @@ def create(call: Call) -> Json:
     customer = values.get("customer")
     if customer is not None:
         call.state.find("customer", customer, param="customer")
+    body = _new_intent(values)
+    if "payment_method" in values:
+        payment_method = resolve(call, values["payment_method"])
+        check_usable(call, payment_method, customer)
+        values["payment_method"] = body["payment_method"] = payment_method["id"]
+        body["status"] = "requires_confirmation"
+    if values.get("confirm"):
+        _check_confirmable(call, body)
+    call.state.add(body)
+    call.emit("setup_intent.created", body)
+    return confirm(call, body) if values.get("confirm") else body
+
+
+def _new_intent(values: dict[str, Any]) -> Json:
     id_ = new_id("seti")
-    body: Json = {
+    return {
         "id": id_,
         "object": "setup_intent",
         "allowed_payment_method_types": values.get("allowed_payment_method_types"),
@@ -31,7 +45,7 @@ def create(call: Call) -> Json:
         "cancellation_reason": None,
         "client_secret": f"{id_}_{new_id('secret')}",
         "created": now_s(),
-        "customer": customer,
+        "customer": values.get("customer"),
         "customer_account": None,
         "description": values.get("description"),
         "excluded_payment_method_types": None,
@@ -56,16 +70,6 @@ def create(call: Call) -> Json:
         "status": "requires_payment_method",
         "usage": values.get("usage", "off_session"),
     }
-    if "payment_method" in values:
-        payment_method = resolve(call, values["payment_method"])
-        check_usable(call, payment_method, customer)
-        values["payment_method"] = body["payment_method"] = payment_method["id"]
-        body["status"] = "requires_confirmation"
-    if values.get("confirm"):
-        _check_confirmable(call, body)
-    call.state.add(body)
-    call.emit("setup_intent.created", body)
-    return _confirm(call, body) if values.get("confirm") else body
 
 
 def retrieve(call: Call) -> Json:
@@ -77,7 +81,7 @@ def retrieve(call: Call) -> Json:
 
 def confirm_one(call: Call) -> Json:
     """Save the card of a SetupIntent that exists."""
-    return _confirm(call, retrieve(call))
+    return confirm(call, retrieve(call))
 
 
 def _check_confirmable(call: Call, intent: Json) -> Json:
@@ -102,7 +106,12 @@ def _check_confirmable(call: Call, intent: Json) -> Json:
     return payment_method
 
 
-def _confirm(call: Call, intent: Json) -> Json:
+def confirm(call: Call, intent: Json) -> Json:
+    """Save the card in the parameters, else the intent's own.
+
+    Raises StripeError: 400 when the intent or the payment method doesn't allow it, 402 when the
+    card is declined.
+    """
     payment_method = _check_confirmable(call, intent)
     intent |= {"last_setup_error": None, "payment_method": payment_method["id"]}
     on_file = call.state.cards[payment_method["id"]]
@@ -138,6 +147,12 @@ def _back_to_start(call: Call, intent: Json, error: Json) -> None:
         "status": "requires_payment_method",
     }
     call.emit("setup_intent.setup_failed", intent)
+
+
+def cancel(call: Call, intent: Json) -> None:
+    """Cancel a SetupIntent that nobody is going to confirm any more."""
+    intent |= {"cancellation_reason": "abandoned", "next_action": None, "status": "canceled"}
+    call.emit("setup_intent.canceled", intent)
 
 
 def settle(call: Call, intent: Json, *, passed: bool) -> Json:
