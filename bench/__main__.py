@@ -11,8 +11,12 @@ import click
 from rich.console import Console
 
 from bench.admission import measure_admission
+from bench.databases import both_databases
+from bench.figures import Figure
 from bench.generator import UnexpectedAnswer
+from bench.history import measure_history
 from bench.machine import describe_machine
+from bench.pages import measure_pages
 from bench.pieces import workbench
 from bench.report import Report, print_report, write_report
 from bench.rounds import Effort, InvalidRound
@@ -20,6 +24,7 @@ from bench.servers import contest
 from bench.size import measure_size
 from bench.webhook import measure_webhook
 from gatekeeper.settings import refuse_live_key
+from tests.history.postgres import NoPostgreSQL
 
 _DOCUMENT: Final = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 
@@ -28,7 +33,7 @@ _DOCUMENT: Final = Path(__file__).resolve().parent.parent / "docs" / "performanc
 @click.option("--quick", is_flag=True, help="A short run that shows that all works; not judged.")
 @click.option("--write", is_flag=True, help="Write the figures into docs/performance.md too.")
 def main(*, quick: bool, write: bool) -> None:
-    """Measure the voice webhook and the ledger beside other ways to do the same."""
+    """Measure the voice webhook, the ledger and history beside other ways to do the same."""
     if quick and write:
         raise click.UsageError("--quick measures too little to be written down")
     refuse_live_key()
@@ -36,7 +41,7 @@ def main(*, quick: bool, write: bool) -> None:
     try:
         with tempfile.TemporaryDirectory(prefix="gatekeeper-bench-") as directory:
             report, profile = _measure(Path(directory), console, quick=quick)
-    except (InvalidRound, UnexpectedAnswer) as problem:
+    except (InvalidRound, NoPostgreSQL, UnexpectedAnswer) as problem:
         raise click.ClickException(str(problem)) from problem
     print_report(report, console)
     if write:
@@ -50,22 +55,31 @@ def _measure(directory: Path, console: Console, *, quick: bool) -> tuple[Report,
     def progress(text: str) -> None:
         console.print(text, style="dim", highlight=False)
 
-    webhook, admission = Effort(7, 3.0), Effort(7, 0.7)
+    webhook, admission, pages = Effort(7, 3.0), Effort(7, 0.7), Effort(7, 0.3)
     pieces_calls, size_count = 1000, 3000
+    copies, log_entries, many_calls = 5, 50_000, 1_000_000
     if quick:
-        webhook, admission = Effort(1, 0.2), Effort(1, 0.05)
+        webhook, admission, pages = Effort(1, 0.2), Effort(1, 0.05), Effort(1, 0.01)
         pieces_calls, size_count = 20, 1000
-    for name in ("servers", "admission", "size"):
+        copies, log_entries, many_calls = 1, 2000, 2000
+    for name in ("servers", "admission", "size", "log", "databases"):
         (directory / name).mkdir()
-    with contest(directory / "servers") as servers:
-        machine = describe_machine(servers.ledger.client)
-        figures = measure_webhook(servers, webhook, progress)
-        progress("where the time goes")
-        with workbench(servers) as bench:
-            pieces = [*bench.call_pieces(pieces_calls), *bench.script_pieces(pieces_calls)]
-            profile = bench.profile(pieces_calls)
-    figures += measure_admission(directory / "admission", admission, progress)
-    figures += measure_size(directory / "size", size_count)
+    figures: list[Figure] = []
+    # The databases first: where there is no PostgreSQL, that is said at once.
+    with both_databases(directory / "databases") as databases:
+        with contest(directory / "servers") as servers:
+            machine = describe_machine(servers.ledger.client, databases)
+            figures += measure_webhook(servers, webhook, progress)
+            progress("where the time goes")
+            with workbench(servers) as bench:
+                pieces = [*bench.call_pieces(pieces_calls), *bench.script_pieces(pieces_calls)]
+                profile = bench.profile(pieces_calls)
+        figures += measure_admission(directory / "admission", admission, progress)
+        figures += measure_size(directory / "size", size_count)
+        figures += measure_history(
+            directory / "log", databases, progress, rounds=copies, log_entries=log_entries
+        )
+        figures += measure_pages(databases, pages, many_calls, progress)
     return Report(machine, figures, pieces), profile
 
 

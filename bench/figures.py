@@ -11,7 +11,8 @@ from statistics import median
 class Comparison:
     """A figure of ours beside another's, measured in turn, round by round.
 
-    `ratio_wanted` is None where nothing is promised.
+    What is wanted is None where nothing is promised: of the ratio and of ours at least so much,
+    or, where less is better, a ratio of at most so much.
     """
 
     name: str
@@ -20,6 +21,8 @@ class Comparison:
     ours: Sequence[float]
     others: Sequence[float]
     ratio_wanted: float | None = None
+    ratio_most_wanted: float | None = None
+    ours_wanted: float | None = None
 
     @property
     def ratios(self) -> list[float]:
@@ -33,8 +36,12 @@ class Comparison:
 
     @property
     def is_missed(self) -> bool:
-        """Whether the ratio is lower than it should be."""
-        return self.ratio_wanted is not None and self.ratio < self.ratio_wanted
+        """Whether a figure is not what it should be."""
+        return (
+            (self.ratio_wanted is not None and self.ratio < self.ratio_wanted)
+            or (self.ratio_most_wanted is not None and self.ratio > self.ratio_most_wanted)
+            or (self.ours_wanted is not None and median(self.ours) < self.ours_wanted)
+        )
 
 
 @dataclass(frozen=True, slots=True)

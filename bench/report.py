@@ -74,7 +74,8 @@ def _markdown(report: Report) -> Iterator[str]:
 
 
 def _cells(figure: Figure) -> tuple[str, ...]:
-    verdict = "missed" if figure.is_missed else "ok"
+    wanted = _wanted(figure)
+    verdict = ("missed" if figure.is_missed else "ok") if wanted else ""
     if isinstance(figure, Comparison):
         return (
             figure.name,
@@ -82,8 +83,8 @@ def _cells(figure: Figure) -> tuple[str, ...]:
             f"{figure.other_name}: {_number(median(figure.others))} {figure.unit}",
             f"{figure.ratio:.2f}",
             f"{min(figure.ratios):.2f} to {max(figure.ratios):.2f}",
-            "" if figure.ratio_wanted is None else f"≥ {figure.ratio_wanted:g}",
-            "" if figure.ratio_wanted is None else verdict,
+            wanted,
+            verdict,
         )
     return (
         figure.name,
@@ -91,9 +92,21 @@ def _cells(figure: Figure) -> tuple[str, ...]:
         "",
         "",
         "",
-        "" if figure.most_wanted is None else f"≤ {figure.most_wanted:g}",
-        "" if figure.most_wanted is None else verdict,
+        wanted,
+        verdict,
     )
+
+
+def _wanted(figure: Figure) -> str:
+    if isinstance(figure, Comparison):
+        bounds = [
+            ("≥", figure.ratio_wanted),
+            ("≤", figure.ratio_most_wanted),
+            ("ours ≥", figure.ours_wanted),
+        ]
+    else:
+        bounds = [("≤", figure.most_wanted)]
+    return ", ".join(f"{sign} {bound:g}" for sign, bound in bounds if bound is not None)
 
 
 def _number(value: float) -> str:

@@ -29,6 +29,10 @@ FIGURES = (
     "admit_call, one after the other from Python",
     "memory, an account with a card",
     "memory, a call while it is kept",
+    "the log into SQLite",
+    "the log into PostgreSQL",
+    "SQLite, calls of a number",
+    "PostgreSQL, one call by its CallSid",
 )
 PIECES = (
     "reading the form",
