@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from functools import cache
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, Select, and_, select
 
 from gatekeeper.domain.entry import Entry
-from gatekeeper.history.batch import batch_of, update_batch, write_batch
+from gatekeeper.history.batch import batch, rows_of, update_batch, write_batch
 from gatekeeper.history.call import CALL_ENTRIES, Call, Outcome, add_entry, call_begun_by
 from gatekeeper.history.rows import call_row, read_call
 from gatekeeper.history.tables import calls
@@ -16,13 +17,14 @@ from gatekeeper.history.tables import calls
 #: CallSid and account.
 _Key = tuple[str, str]
 #: What a call's end changes when the call stays where it is.
-_FACTS: Final = [
+_FACTS: Final = tuple(
     calls.c[name]
     for name in (
         *("detail", "ended_at_ms", "end", "duration_s"),
         *("debits", "dropped", "released", "withdrawn"),
     )
-]
+)
+_KEY: Final = tuple(calls.primary_key)
 
 
 class UnreadableEntry(ValueError):
@@ -76,10 +78,15 @@ def write_calls(connection: Connection, new: Iterable[Entry], *, hung_up_below_s
 def _read_calls(connection: Connection, told: Iterable[Entry]) -> dict[_Key, Call]:
     keys = {(entry.ref, entry.account_id) for entry in told}
     rows = [{"call_sid": call_sid, "account_id": account_id} for call_sid, account_id in keys]
-    wanted = batch_of(connection, list(calls.primary_key), rows)
-    is_wanted = and_(*(each == wanted.c[each.name] for each in calls.primary_key))
-    found = connection.execute(select(calls).join(wanted, is_wanted)).mappings().all()
+    query = _wanted_calls(connection.dialect.name)
+    found = connection.execute(query, rows_of(connection, _KEY, rows)).mappings().all()
     return {(row["call_sid"], row["account_id"]): read_call(row) for row in found}
+
+
+@cache
+def _wanted_calls(dialect: str) -> Select[Any]:
+    wanted = batch(dialect, _KEY)
+    return select(calls).join(wanted, and_(*(each == wanted.c[each.name] for each in _KEY)))
 
 
 def _place_of(call: Call) -> Place:

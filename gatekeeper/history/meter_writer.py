@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from functools import cache
+from typing import Any, Final
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, Select, and_, func, select
 
-from gatekeeper.history.batch import Row, batch_of, delete_batch, write_batch
+from gatekeeper.history.batch import Row, batch, delete_batch, rows_of, write_batch
 from gatekeeper.history.call_writer import Moves, Place
 from gatekeeper.history.meter import QUARTER_MS, Usage, corrected
 from gatekeeper.history.rows import read_usage, usage_row
@@ -16,6 +18,7 @@ from gatekeeper.history.tables import ALL_NUMBERS, meter_readings
 #: Account and number; with ALL_NUMBERS the account's whole meter.
 _Meter = tuple[str, str]
 _ByQuarter = Mapping[int, Usage]
+_KEY: Final = tuple(meter_readings.primary_key)
 
 
 def write_meters(connection: Connection, moves: Moves) -> None:
@@ -59,11 +62,17 @@ def _read_meters(
     connection: Connection, changes: Mapping[_Meter, _ByQuarter]
 ) -> dict[_Meter, dict[int, Usage]]:
     """Read each meter from the last reading before its first change on."""
-    first = batch_of(
-        connection,
-        list(meter_readings.primary_key),
-        [_key(meter, min(by_quarter)) for meter, by_quarter in changes.items()],
-    )
+    first = [_key(meter, min(by_quarter)) for meter, by_quarter in changes.items()]
+    query = _readings_since(connection.dialect.name)
+    found: dict[_Meter, dict[int, Usage]] = defaultdict(dict)
+    for row in connection.execute(query, rows_of(connection, _KEY, first)).mappings().all():
+        found[row["account_id"], row["number"]][row["quarter"]] = read_usage(row)
+    return found
+
+
+@cache
+def _readings_since(dialect: str) -> Select[Any]:
+    first = batch(dialect, _KEY)
     earlier = meter_readings.alias("earlier")
     last_before = (
         select(func.max(earlier.c.quarter))
@@ -79,7 +88,4 @@ def _read_meters(
         meter_readings.c.number == first.c.number,
         meter_readings.c.quarter >= func.coalesce(last_before, first.c.quarter),
     )
-    found: dict[_Meter, dict[int, Usage]] = defaultdict(dict)
-    for row in connection.execute(select(meter_readings).join(first, is_wanted)).mappings().all():
-        found[row["account_id"], row["number"]][row["quarter"]] = read_usage(row)
-    return found
+    return select(meter_readings).join(first, is_wanted)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, Engine, select, update
 
 from gatekeeper.domain.entry import Entry
-from gatekeeper.history.batch import insert_batch
+from gatekeeper.history.batch import insert_new, rows_of
 from gatekeeper.history.call import HUNG_UP_BELOW_S
 from gatekeeper.history.call_writer import write_calls
 from gatekeeper.history.engine import reading, writing
@@ -69,7 +69,8 @@ def record(
 def _move(connection: Connection, shard: int, before: Position, after: Position) -> bool:
     if before == LOG_START:
         first = [{"shard": shard, **before._asdict()}]
-        connection.execute(insert_batch(connection, positions, first).on_conflict_do_nothing())
+        insert = insert_new(connection.dialect.name, positions)
+        connection.execute(insert, rows_of(connection, tuple(positions.columns), first))
     moved = connection.execute(
         update(positions)
         .where(
@@ -88,8 +89,12 @@ def _insert_entries(connection: Connection, page: Iterable[Entry]) -> list[Entry
     by_id = {entry.id: entry for entry in page}
     if not by_id:
         return []
-    insert = insert_batch(connection, entries, [entry_row(entry) for entry in by_id.values()])
-    inserted = connection.execute(
-        insert.on_conflict_do_nothing().returning(entries.c.id_ms, entries.c.id_seq)
-    )
+    rows = rows_of(connection, tuple(entries.columns), [entry_row(each) for each in by_id.values()])
+    insert = insert_new(connection.dialect.name, entries)
+    with connection.begin_nested() as attempt:
+        if connection.execute(insert, rows).rowcount == len(by_id):
+            return list(by_id.values())
+        attempt.rollback()
+    # Some were there, which to find out takes time: it only happens after a position was lost.
+    inserted = connection.execute(insert.returning(entries.c.id_ms, entries.c.id_seq), rows)
     return [by_id[f"{id_ms}-{id_seq}"] for id_ms, id_seq in inserted.all()]

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Engine, func, select
 
-from gatekeeper.history.batch import batch_of
+from gatekeeper.history.batch import batch, rows_of
 from gatekeeper.history.call import Outcome
 from gatekeeper.history.engine import reading
 from gatekeeper.history.meter import NOTHING, QUARTER_MS, Usage
@@ -144,9 +144,9 @@ def _at_quarters(
     connection: Connection, account_id: str, quarters: Collection[tuple[str, int]]
 ) -> dict[tuple[str, int], Usage]:
     """Look at meters at the beginnings of quarters of an hour."""
-    key = [meter_readings.c.number, meter_readings.c.quarter]
+    key = (meter_readings.c.number, meter_readings.c.quarter)
     rows = [{"number": number, "quarter": quarter} for number, quarter in quarters]
-    wanted = batch_of(connection, key, rows)
+    wanted = batch(connection.dialect.name, key)
     # One look-up a value: joined, a database may read all readings of a year for each day of it.
     shown = [
         select(meter_readings.c[outcome])
@@ -160,7 +160,8 @@ def _at_quarters(
         .scalar_subquery()
         for outcome in Outcome
     ]
-    found = connection.execute(select(wanted.c.number, wanted.c.quarter, *shown))
+    query = select(wanted.c.number, wanted.c.quarter, *shown)
+    found = connection.execute(query, rows_of(connection, key, rows))
     return {
         (number, quarter): Usage(*(count or 0 for count in counts))
         for number, quarter, *counts in found
