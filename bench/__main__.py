@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 
 from bench.admission import measure_admission
+from bench.audit import measure_audit
 from bench.databases import both_databases
 from bench.figures import Figure
 from bench.generator import UnexpectedAnswer
@@ -58,11 +59,13 @@ def _measure(directory: Path, console: Console, *, quick: bool) -> tuple[Report,
     webhook, admission, pages = Effort(7, 3.0), Effort(7, 0.7), Effort(7, 0.3)
     pieces_calls, size_count = 1000, 3000
     copies, log_entries, many_calls = 5, 50_000, 1_000_000
+    audited_entries, audited_times = 20_000, 50
     if quick:
         webhook, admission, pages = Effort(1, 0.2), Effort(1, 0.05), Effort(1, 0.01)
         pieces_calls, size_count = 20, 1000
         copies, log_entries, many_calls = 1, 2000, 2000
-    for name in ("servers", "admission", "size", "log", "databases"):
+        audited_entries, audited_times = 1000, 2
+    for name in ("servers", "admission", "size", "log", "databases", "audit"):
         (directory / name).mkdir()
     figures: list[Figure] = []
     # The databases first: where there is no PostgreSQL, that is said at once.
@@ -80,6 +83,13 @@ def _measure(directory: Path, console: Console, *, quick: bool) -> tuple[Report,
             directory / "log", databases, progress, rounds=copies, log_entries=log_entries
         )
         figures += measure_pages(databases, pages, many_calls, progress)
+        figures += measure_audit(
+            directory / "audit",
+            databases,
+            progress,
+            log_entries=audited_entries,
+            times=audited_times,
+        )
     return Report(machine, figures, pieces), profile
 
 

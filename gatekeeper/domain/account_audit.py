@@ -1,20 +1,26 @@
-"""Whether an account's balance, debits and top-offs are what its entries say (R1, R2, R7, R15).
+"""Whether an account is what its entries say (R1 to R4, R7, R15).
 
-Nothing here reads the ledger: it is handed an account, the account's entries in their order, and
-its top-offs. The account is one that was read at a known place in the log, so that an audit of a
-ledger in use is exact: entries behind that place are not counted against the balance.
+Nothing here reads a store: it is handed an account, the account's entries in their order, and the
+records of its top-offs. The account is one that was read at a known place in the log, so that an
+audit of a ledger in use is exact: entries behind that place are not counted against it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Final
 
 from gatekeeper.domain.account import Account
-from gatekeeper.domain.entry import Entry, EntryType
-from gatekeeper.domain.topoff import Topoff, TopoffState
+from gatekeeper.domain.debit_audit import DebitAudit
+from gatekeeper.domain.entry import EntryType
+from gatekeeper.domain.line import Line
+from gatekeeper.domain.purchase_audit import PurchaseAudit
+from gatekeeper.domain.topoff import Topoff
+from gatekeeper.domain.topoff_audit import TopoffAudit
 
-#: Entries that tell of something and never change a balance.
-_WITHOUT_DELTA = frozenset(
+#: Entries that tell of something and never change a balance. One of a type that this version does
+#: not know may: its deltas are counted like any other's.
+_WITHOUT_DELTA: Final = frozenset(
     {
         EntryType.TOPOFF_REQUESTED,
         EntryType.TOPOFF_FAILED,
@@ -22,132 +28,131 @@ _WITHOUT_DELTA = frozenset(
         EntryType.CALL_SETTLED,
     }
 )
-_FROM_ALLOTMENT = (-1, 0)
-_FROM_PURCHASED = (0, -1)
-#: What a release may give back, by what the debit took. An allotment that has been reset since
-#: takes nothing back (R2).
-_RELEASES = {_FROM_ALLOTMENT: ((1, 0), (0, 0)), _FROM_PURCHASED: ((0, 1),)}
 
 
 class AccountAudit:
     """Follows one account's entries, oldest first, and then says what differs.
 
-    `up_to` is the id of the log's last entry when the account was read ("0-0": none). `requested`
-    grows with the entries: the ids of the top-offs whose records `differences` wants.
+    `up_to` is the id of the log's last entry when the account was read ("0-0": none).
     """
 
     def __init__(self, account: Account, up_to: str) -> None:
-        self.requested: set[str] = set()
         self._account = account
         self._up_to = entry_position(up_to)
+        self._is_behind = False
         self._problems: list[str] = []
+        self._opened = False
         self._allotment = 0
         self._purchased = 0
-        self._taken: dict[str, tuple[int, int]] = {}  # by CallSid; nothing once given back
-        self._unresolved: set[str] = set()
-        self._credited: dict[str, int] = {}
-        self._credited_before: set[str] = set()  # the top-offs were read
+        self._cycles = 0
+        self._period_start_ms: int | None = None
+        self._summed = (0, 0, 0)  # buckets and cycles, when the account was read
+        self._debits = DebitAudit(self._problems.append)
+        self._topoffs = TopoffAudit(self._problems.append)
+        self._purchases = PurchaseAudit(self._problems.append)
+        self._followers: dict[str, Callable[[Line], None]] = {
+            EntryType.ACCOUNT_OPENED: self._open,
+            EntryType.CYCLE_STARTED: self._start_cycle,
+            EntryType.CALL_DEBITED: self._debits.debit,
+            EntryType.CALL_RELEASED: self._debits.release,
+            EntryType.TOPOFF_REQUESTED: self._topoffs.request,
+            EntryType.TOPOFF_SUCCEEDED: self._topoffs.succeed,
+            EntryType.TOPOFF_FAILED: self._topoffs.fail,
+            EntryType.PURCHASE_SUCCEEDED: self._purchases.succeed,
+        }
 
-    def add(self, entry: Entry) -> None:
+    def add(self, line: Line) -> None:
         """Take in the next entry."""
-        if entry.type is EntryType.TOPOFF_SUCCEEDED:
-            self._note_credited(entry)
-            self._credited_before.add(entry.ref)
-        if entry_position(entry.id) <= self._up_to:
-            self._add_up(entry)
-            self._follow(entry)
+        if not self._is_behind and (line.id_ms, line.id_seq) > self._up_to:
+            self._pass_reading()
+        self._allotment += line.allotment_delta
+        self._purchased += line.purchased_delta
+        if self._allotment != line.allotment or self._purchased != line.purchased:
+            self._name_break(line)
+        if not self._opened:
+            self._name_beginning(line)
+        if line.type in _WITHOUT_DELTA and (line.allotment_delta or line.purchased_delta):
+            self._problems.append(f"entry {line.id} ({line.type}) changes the balance")
+        if (follow := self._followers.get(line.type)) is not None:
+            follow(line)
 
-    def add_behind(self, entry: Entry) -> None:
-        """Take in an entry that was written while the top-offs were read."""
-        if entry.type is EntryType.TOPOFF_SUCCEEDED:
-            self._note_credited(entry)
+    @property
+    def credited(self) -> Collection[str]:
+        """The ids of the top-offs that entries say were credited."""
+        return self._topoffs.credited
 
-    def differences(self, topoffs: Mapping[str, Topoff]) -> list[str]:
+    def differences(
+        self,
+        topoffs: Mapping[str, Topoff | None],
+        *,
+        owed: Collection[str],
+        kept_since_ms: int,
+    ) -> list[str]:
         """Name what differs, one line each.
 
-        `topoffs` are those of `requested` that the ledger still has, read after the entries given
-        to `add` and before those given to `add_behind`.
+        `topoffs` are all that the ledger has of the account, None where one cannot be read, found
+        after the account was read and before the entries were; only those in `credited` may have
+        been read later. `owed` names those whose charge was owed when they were read. What was
+        requested at `kept_since_ms` or later still has its record.
         """
-        return [*self._problems, *self._balance(), *self._in_flight(topoffs), *self._paid(topoffs)]
+        if not self._is_behind:
+            self._pass_reading()
+        topoff_problems = self._topoffs.differences(
+            self._account.topoff_id, topoffs, owed=owed, kept_since_ms=kept_since_ms
+        )
+        return [*self._problems, *self._standing(), *topoff_problems]
 
-    def _add_up(self, entry: Entry) -> None:
-        self._allotment += entry.allotment_delta
-        self._purchased += entry.purchased_delta
-        if (self._allotment, self._purchased) == (entry.allotment, entry.purchased):
-            return
+    def _pass_reading(self) -> None:
+        """Note what the entries up to the account's reading came to."""
+        self._is_behind = True
+        self._summed = (self._allotment, self._purchased, self._cycles)
+        self._topoffs.pass_reading()
+
+    def _name_break(self, line: Line) -> None:
         self._problems.append(
-            f"entry {entry.id} leaves {entry.allotment} + {entry.purchased} credits,"
+            f"entry {line.id} leaves {line.allotment} + {line.purchased} credits,"
             f" but the entries up to it sum to {self._allotment} + {self._purchased}"
         )
         # Named once: what follows is measured from here.
-        self._allotment, self._purchased = entry.allotment, entry.purchased
+        self._allotment, self._purchased = line.allotment, line.purchased
 
-    def _follow(self, entry: Entry) -> None:
-        if entry.type in _WITHOUT_DELTA and (entry.allotment_delta or entry.purchased_delta):
-            self._problems.append(f"entry {entry.id} ({entry.type}) changes the balance")
-        match entry.type:
-            case EntryType.CALL_DEBITED:
-                self._debit(entry)
-            case EntryType.CALL_RELEASED:
-                self._release(entry)
-            case EntryType.TOPOFF_REQUESTED:
-                self.requested.add(entry.ref)
-                self._unresolved.add(entry.ref)
-            case EntryType.TOPOFF_SUCCEEDED | EntryType.TOPOFF_FAILED:
-                self._unresolved.discard(entry.ref)
-                if entry.ref not in self.requested:
-                    self._problems.append(f"top-off {entry.ref} was never requested")
-
-    def _debit(self, entry: Entry) -> None:
-        taken = (entry.allotment_delta, entry.purchased_delta)
-        if entry.ref in self._taken:
-            self._problems.append(f"call {entry.ref} was debited twice")
-        elif taken not in _RELEASES:
-            self._problems.append(f"call {entry.ref} was debited {-sum(taken)} credits, not 1")
-        self._taken[entry.ref] = taken
-
-    def _release(self, entry: Entry) -> None:
-        given = (entry.allotment_delta, entry.purchased_delta)
-        taken = self._taken.pop(entry.ref, None)
-        if taken is None:
-            self._problems.append(f"call {entry.ref} was released without having been debited")
-        elif given not in _RELEASES.get(taken, ()):
-            self._problems.append(f"call {entry.ref} was not given back what was taken for it")
-
-    def _note_credited(self, entry: Entry) -> None:
-        if entry.ref in self._credited:
-            self._problems.append(f"top-off {entry.ref} was credited twice")
-        self._credited[entry.ref] = entry.purchased_delta
-
-    def _balance(self) -> Iterator[str]:
-        account = self._account
-        if (account.allotment, account.purchased) != (self._allotment, self._purchased):
-            yield (
-                f"the ledger has {account.allotment} + {account.purchased} credits (allotment +"
-                f" purchased), but the entries sum to {self._allotment} + {self._purchased}"
+    def _name_beginning(self, line: Line) -> None:
+        self._opened = True
+        if line.type != EntryType.ACCOUNT_OPENED:
+            self._problems.append(
+                f"entry {line.id} ({line.type}) is the first: what opened the account is missing"
             )
 
-    def _in_flight(self, topoffs: Mapping[str, Topoff]) -> Iterator[str]:
-        current = self._account.topoff_id
-        if current and current not in self._unresolved:
-            yield f"top-off {current} is in flight, but no entry says so"
-        # A request that was canceled has no entry of its own: its record tells.
-        for topoff_id in sorted(self._unresolved - {current}):
-            topoff = topoffs.get(topoff_id)
-            if topoff is not None and topoff.state is not TopoffState.CANCELED:
-                beside = f"beside {current}" if current else "but the account has none in flight"
-                yield f"top-off {topoff_id} is {topoff.state}, {beside}"
+    def _open(self, line: Line) -> None:
+        # Each grant but for the account's own beginning is a period's: the first has no number yet.
+        if self._cycles:
+            self._problems.append(f"entry {line.id} opens the account again")
+        self._cycles += 1
 
-    def _paid(self, topoffs: Mapping[str, Topoff]) -> Iterator[str]:
-        for topoff_id in sorted(self.requested & topoffs.keys()):
-            topoff, credited = topoffs[topoff_id], self._credited.get(topoff_id)
-            if topoff.state is not TopoffState.SUCCEEDED:
-                if topoff_id in self._credited_before:
-                    yield f"top-off {topoff_id} was credited, but it is {topoff.state}"
-            elif credited is None:
-                yield f"top-off {topoff_id} succeeded, but it was not credited"
-            elif credited != topoff.credits:
-                yield f"top-off {topoff_id} of {topoff.credits} was credited with {credited}"
+    def _start_cycle(self, line: Line) -> None:
+        self._cycles += 1
+        try:
+            start_ms = int(line.ref)
+        except ValueError:
+            self._problems.append(f"entry {line.id} starts a period without saying which")
+            return
+        if self._period_start_ms is not None and start_ms <= self._period_start_ms:
+            self._problems.append(
+                f"entry {line.id} starts the period of {start_ms}, but the one of"
+                f" {self._period_start_ms} had begun"
+            )
+        self._period_start_ms = start_ms
+
+    def _standing(self) -> Iterator[str]:
+        account = self._account
+        allotment, purchased, cycles = self._summed
+        if (account.allotment, account.purchased) != (allotment, purchased):
+            yield (
+                f"the ledger has {account.allotment} + {account.purchased} credits (allotment +"
+                f" purchased), but the entries sum to {allotment} + {purchased}"
+            )
+        if account.cycle_no != cycles:
+            yield f"the ledger is in cycle {account.cycle_no}, but the entries begin {cycles}"
 
 
 def entry_position(entry_id: str) -> tuple[int, int]:

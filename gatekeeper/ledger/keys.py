@@ -215,6 +215,23 @@ def account_of(record_id: str) -> str:
 
 
 def is_record_id(text: str) -> bool:
+    def calls_of(self, account_id: str | None) -> str:
+        """Match the records of an account's calls, or of all accounts'."""
+        if account_id is None:
+            return "gk:{*}:call:*"
+        return f"{self.of_account(account_id).prefix}:call:{account_id[5:]}:*"
+
+    def topoffs_of(self, account_id: str | None) -> str:
+        """Match the records of an account's top-offs, or of all accounts'."""
+        if account_id is None:
+            return "gk:{*}:topoff:*"
+        return f"{self.of_account(account_id).prefix}:topoff:{account_id}-*"
+
     """Tell whether the text is shaped like the id of a top-off, incident or notice."""
     account_id, _, token = text.rpartition("-")
     return is_account_id(account_id) and _TOKEN.fullmatch(token) is not None
+    @staticmethod
+    def read_topoff(key: str) -> str:
+        """Read a top-off's id from the name of its record."""
+        return key.rsplit(":", 1)[1]
+

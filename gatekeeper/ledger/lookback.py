@@ -1,35 +1,40 @@
-"""Reads that look back over the log, for the people on call. No caller waits for any of these.
+"""Reads of many records at once, for the people on call. No caller waits for any of these.
 
-All raise redis.RedisError.
+All raise redis.RedisError. What is found by walking through the keys was there all the time that
+the walk took; a record may come twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import cast
+from dataclasses import dataclass
+from itertools import groupby, islice
+from typing import Final, cast
+
+from redis import ResponseError
 
 from gatekeeper.domain.account import Account
-from gatekeeper.domain.entry import Entry
-from gatekeeper.domain.topoff import Topoff
-from gatekeeper.ledger.keys import account_of
+from gatekeeper.domain.call import CallId
+from gatekeeper.ledger.keys import Keys, account_of
 from gatekeeper.ledger.ledger import Ledger
-from gatekeeper.ledger.records import (
-    ACCOUNT_REPLIES,
-    in_groups,
-    queue_account,
-    read_account,
-    read_entry,
-    read_topoff,
-)
+from gatekeeper.ledger.log import last_id_of
+from gatekeeper.ledger.records import ACCOUNT_REPLIES, in_groups, queue_account, read_account
 
-_LOG_PAGE = 1000
 #: Accounts and top-offs are read so many at a time: few round trips, and no long transaction.
-_RECORD_PAGE = 100
-#: Stands before every entry.
-EMPTY_LOG = "0-0"
+_RECORD_PAGE: Final = 100
+_CALL_PAGE: Final = 1000
+_SCAN_COUNT: Final = 10_000
+#: How long a top-off's record is kept at least, from its request on (see ledger/keys.py).
+TOPOFF_KEPT_S: Final = 400 * 24 * 3600
 
-_Page = list[tuple[str, dict[str, str]]]
+
+@dataclass(frozen=True, slots=True)
+class FoundTopoff:
+    """A top-off's record, and whether its charge was owed at the same instant."""
+
+    id: str
+    fields: dict[str, str]
+    is_owed: bool
 
 
 def account_ids(ledger: Ledger, shard: int) -> list[str]:
@@ -41,7 +46,7 @@ def account_ids(ledger: Ledger, shard: int) -> list[str]:
 def accounts_with_position(
     ledger: Ledger, shard: int, ids: Iterable[str]
 ) -> Iterator[tuple[Account, str]]:
-    """Yield accounts of one shard, each with the id of the log's last entry when it was read.
+    """Yield accounts of one shard, each with the id of the log's newest entry when it was read.
 
     The account and the log are read in one transaction, so the entries up to that one are the
     entries that made the account what it is. Ids without an account are passed over.
@@ -49,56 +54,53 @@ def accounts_with_position(
     remaining = iter(ids)
     while page := list(islice(remaining, _RECORD_PAGE)):
         pipeline = ledger.client.pipeline(transaction=True)
-        pipeline.xrevrange(ledger.keys.log(shard), count=1)
+        pipeline.xinfo_stream(ledger.keys.log(shard))
         for account_id in page:
             queue_account(pipeline, ledger.keys.of_account(account_id))
-        last, *replies = pipeline.execute()
-        up_to = last[0][0] if last else EMPTY_LOG
+        stream, *replies = pipeline.execute(raise_on_error=False)
+        for error in (reply for reply in replies if isinstance(reply, ResponseError)):
+            raise error
+        up_to = last_id_of(stream)
         for account_id, own in zip(page, in_groups(replies, ACCOUNT_REPLIES), strict=True):
             if (account := read_account(account_id, own)) is not None:
                 yield account, up_to
 
 
-def topoffs(ledger: Ledger, ids: Iterable[str]) -> Iterator[Topoff]:
-    """Yield the top-offs that the ledger still has (they are kept 400 days past their end)."""
-    remaining = iter(ids)
-    while page := list(islice(remaining, _RECORD_PAGE)):
-        pipeline = ledger.client.pipeline(transaction=False)
-        for topoff_id in page:
-            pipeline.hgetall(ledger.keys.of_account(account_of(topoff_id)).topoff(topoff_id))
-        for topoff_id, fields in zip(page, pipeline.execute(), strict=True):
+def call_records(
+    ledger: Ledger, account_id: str | None = None
+) -> Iterator[tuple[str, CallId, str]]:
+    """Yield the calls that the ledger keeps, of one account or all: account, call, record."""
+    for page in _walk(ledger, ledger.keys.calls_of(account_id), _CALL_PAGE):
+        records = cast(list[str | None], ledger.client.mget(page))
+        for key, record in zip(page, records, strict=True):
+            if record is not None:
+                yield *Keys.read_call(key), record
+
+
+def topoff_records(ledger: Ledger, account_id: str | None = None) -> Iterator[FoundTopoff]:
+    """Yield the top-offs that the ledger keeps, of one account or all."""
+    for page in _walk(ledger, ledger.keys.topoffs_of(account_id), _RECORD_PAGE):
+        pipeline = ledger.client.pipeline(transaction=True)
+        ids = [Keys.read_topoff(key) for key in page]
+        for key, topoff_id in zip(page, ids, strict=True):
+            pipeline.hgetall(key)
+            pipeline.zscore(
+                ledger.keys.of_account(account_of(topoff_id)).owed, f"charge:{topoff_id}"
+            )
+        replies = in_groups(pipeline.execute(), 2)
+        for topoff_id, (fields, due) in zip(ids, replies, strict=True):
             if fields:
-                yield read_topoff(topoff_id, fields)
+                yield FoundTopoff(topoff_id, fields, due is not None)
 
 
-def log_length(ledger: Ledger, shard: int) -> int:
-    """Count a shard's entries."""
-    return ledger.client.xlen(ledger.keys.log(shard))
+def _walk(ledger: Ledger, pattern: str, size: int) -> Iterator[list[str]]:
+    """Yield the keys that match, in pages of one shard each."""
+    matching = cast(Iterator[str], ledger.client.scan_iter(pattern, count=_SCAN_COUNT))
+    while batch := list(islice(matching, _SCAN_COUNT)):
+        for _, keys in groupby(sorted(batch, key=_shard_prefix), key=_shard_prefix):
+            while page := list(islice(keys, size)):
+                yield page
 
 
-def log_end(ledger: Ledger, shard: int) -> str:
-    """Find the id of a shard's newest entry; "0-0" when there is none."""
-    page = cast(_Page, ledger.client.xrevrange(ledger.keys.log(shard), count=1))
-    return page[0][0] if page else EMPTY_LOG
-
-
-def entries_behind(ledger: Ledger, shard: int, entry_id: str = EMPTY_LOG) -> Iterator[Entry]:
-    """Yield a shard's entries behind one, oldest first, until there are no more."""
-    key = ledger.keys.log(shard)
-    while page := cast(_Page, ledger.client.xrange(key, min=f"({entry_id}", count=_LOG_PAGE)):
-        for entry_id, fields in page:  # noqa: PLR1704 - where the next page begins
-            yield read_entry(entry_id, fields)
-
-
-def newest_entries(ledger: Ledger, account_id: str, limit: int) -> list[Entry]:
-    """Read an account's last `limit` entries, oldest first. Reads its shard's log backwards."""
-    return list(islice(_entries_backwards(ledger, account_id), limit))[::-1]
-
-
-def _entries_backwards(ledger: Ledger, account_id: str) -> Iterator[Entry]:
-    key, before = ledger.keys.of_account(account_id).log, "+"
-    while page := cast(_Page, ledger.client.xrevrange(key, max=before, count=_LOG_PAGE)):
-        for entry_id, fields in page:
-            if fields["account"] == account_id:
-                yield read_entry(entry_id, fields)
-        before = f"({page[-1][0]}"
+def _shard_prefix(key: str) -> str:
+    return key.partition("}")[0]

@@ -33,6 +33,8 @@ FIGURES = (
     "the log into PostgreSQL",
     "SQLite, calls of a number",
     "PostgreSQL, one call by its CallSid",
+    "entries in the log and in SQLite",
+    "entries in the log and in PostgreSQL",
 )
 PIECES = (
     "reading the form",

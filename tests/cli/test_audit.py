@@ -2,66 +2,26 @@
 
 from __future__ import annotations
 
-import threading
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine
 
-from gatekeeper.audit import audit_ledger
-from gatekeeper.domain.account import TopoffSettings, new_account_id
-from gatekeeper.domain.call import CallEnd, CallId, Decision
+from gatekeeper.audit import audit_account, audit_ledger, entries_to_read
+from gatekeeper.domain.account import new_account_id
+from gatekeeper.domain.call import CallEnd
+from gatekeeper.history.engine import writing
+from gatekeeper.history.tables import entries
 from gatekeeper.ledger.ledger import Ledger
-from gatekeeper.ledger.topoffs import Payment
-from tests.cli.conftest import ACCOUNT_SID, Gatekeeper, open_account
-from tests.cli.stories import CARD, NUMBER, begin_charge, call, decline, succeed, switch_on
+from gatekeeper.relay.history import HistoryCopy
+from tests.audit.books import live
+from tests.cli.conftest import DEAD_PORT, Gatekeeper, open_account
+from tests.cli.stories import CARD, call, decline, succeed, switch_on
 
-
-def _live(ledger: Ledger, account_id: str) -> None:
-    """Let everything happen to an account that the verbs can make happen."""
-    ledger.accounts.set_card(account_id, CARD)
-    ledger.accounts.add_credits(account_id, 5, reference="r", cause="welcome")
-    ledger.accounts.remove_credits(account_id, 1, reference="s", cause="too many")
-    for end in (CallEnd.COMPLETED, CallEnd.BUSY, None, CallEnd.COMPLETED, CallEnd.FAILED):
-        call(ledger, account_id, end)
-    _a_call_that_was_told_otherwise(ledger, account_id)
-    decline(ledger, switch_on(ledger, account_id, threshold=10, amount=20))
-    ledger.topoffs.request_topoff(account_id, ledger.accounts.account(account_id).incident_id)
-    succeed(ledger, ledger.accounts.account(account_id).topoff_id)
-    _cancel_a_topoff(ledger, account_id)
-    _let_a_failed_charge__succeed_late(ledger, account_id)
-
-
-def _a_call_that_was_told_otherwise(ledger: Ledger, account_id: str) -> None:
-    """Debited, dropped all the same, and in the end answered: one credit (R12)."""
-    known = CallId(ACCOUNT_SID, "CA" + account_id.encode().hex()[:32].ljust(32, "0"))
-    ledger.calls.admit_call(account_id, known, NUMBER)
-    for told in (Decision.DROP, Decision.ANSWER):
-        ledger.calls.admit_offline(account_id, known, NUMBER, told)
-    ledger.calls.settle_call(
-        account_id, known, NUMBER, CallEnd.COMPLETED, duration_s=1, debit_unknown=False
-    )
-
-
-def _cancel_a_topoff(ledger: Ledger, account_id: str) -> None:
-    topoff_id = switch_on(ledger, account_id, threshold=50, amount=60)
-    ledger.accounts.set_topoff(account_id, TopoffSettings(False, 50, 60))
-    ledger.topoffs.begin_charge(topoff_id, price_minor=25, currency="usd")
-
-
-def _let_a_failed_charge__succeed_late(ledger: Ledger, account_id: str) -> None:
-    first = switch_on(ledger, account_id, threshold=50, amount=60)
-    decline(ledger, first)
-    incident_id = ledger.accounts.account(account_id).incident_id
-    ledger.topoffs.request_topoff(account_id, incident_id)
-    begin_charge(ledger, ledger.accounts.account(account_id).topoff_id)
-    _succeed_late(ledger, first)
-
-
-def _succeed_late(ledger: Ledger, topoff_id: str) -> None:
-    topoff = ledger.topoffs.topoff(topoff_id)
-    payment = Payment(topoff.payment_intent, topoff.credits * 25, "usd", CARD.customer, "4242")
-    ledger.topoffs.settle_topoff(topoff_id, payment)
+pytestmark = pytest.mark.usefixtures("history")
 
 
 def test_it_agrees_with_everything_that_the_verbs_do(
@@ -69,7 +29,7 @@ def test_it_agrees_with_everything_that_the_verbs_do(
 ) -> None:
     accounts = [open_account(ledger, allotment=3) for _ in range(12)]
     for account_id in accounts:
-        _live(ledger, account_id)
+        live(ledger, account_id)
     assert gatekeeper.json("audit") == {"ok": True, "differences": []}
     assert gatekeeper.ok("audit") == "everything agrees"
     assert gatekeeper.json("audit", accounts[0])["ok"]
@@ -244,28 +204,46 @@ def test_an_account_without_its_record_and_a_record_without_its_account(
     assert (unlisted, "has entries, but there is no such account") in told
 
 
-def test_it_is_exact_while_the_ledger_is_in_use(ledger: Ledger) -> None:
-    accounts = [open_account(ledger, allotment=5) for _ in range(3)]
-    for account_id in accounts:
-        ledger.accounts.set_card(account_id, CARD)
-        switch_on(ledger, account_id, threshold=3, amount=4)
-    done = threading.Event()
+def test_what_differs_between_the_ledger_and_history(
+    gatekeeper: Gatekeeper, ledger: Ledger, history: Engine, account_id: str
+) -> None:
+    HistoryCopy(ledger, history).copy_all()
+    (opened,) = ledger.log.entries(account_id)
+    with writing(history) as connection:
+        connection.execute(entries.delete())
+    result = gatekeeper.run("audit")
+    shard = ledger.keys.shard_of(account_id)
+    width, told = len(account_id), f"SQL has 0 entries, but up to {opened.id} 1 were written"
+    assert result.stdout.splitlines()[1:] == [
+        f"{account_id}  entry {opened.id} is in the log, but not in SQL",
+        f"{'-':{width}}  shard {shard}: {told}",
+    ]
+    assert result.stderr == "Error: the audit found 2 differences in 1 accounts\n"
+    document = json.loads(gatekeeper.run("audit", "--json").stdout)
+    assert [one["account"] for one in document["differences"]] == [account_id, None]
 
-    def live() -> None:
-        for _ in range(40):
-            for account_id in accounts:
-                call(ledger, account_id, CallEnd.COMPLETED)
-                call(ledger, account_id, CallEnd.BUSY)
-                if topoff_id := ledger.accounts.account(account_id).topoff_id:
-                    succeed(ledger, topoff_id)
-            open_account(ledger, allotment=1)
-        done.set()
 
-    thread = threading.Thread(target=live)
-    thread.start()
-    found = []
-    while not done.is_set():
-        found += audit_ledger(ledger)
-    thread.join()
-    assert found == []
-    assert audit_ledger(ledger) == []
+def test_history_that_is_away(gatekeeper: Gatekeeper, account_id: str) -> None:
+    away = f"postgresql://someone:hunter2@127.0.0.1:{DEAD_PORT}/history"
+    for args in (["audit"], ["audit", account_id]):
+        line = gatekeeper.refused(*args, DATABASE_URL=away)
+        assert line.startswith("history's database cannot be used: ")
+        assert "hunter2" not in line
+
+
+def test_history_without_tables(gatekeeper: Gatekeeper, account_id: str, tmp_path: Path) -> None:
+    empty = f"sqlite:///{tmp_path / 'empty.sqlite'}"
+    for args in (["audit"], ["audit", account_id]):
+        line = gatekeeper.refused(*args, DATABASE_URL=empty)
+        assert line == "history has no tables yet: `gatekeeper release` makes them"
+
+
+def test_how_much_there_is_to_read(ledger: Ledger, history: Engine, account_id: str) -> None:
+    call(ledger, account_id)
+    HistoryCopy(ledger, history).copy_all()
+    read: list[int] = []
+    audit_ledger(ledger, history, on_read=read.append)
+    assert sum(read) == entries_to_read(ledger, history, None) == 3 + 3
+    read.clear()
+    audit_account(ledger, account_id, history, on_read=read.append)
+    assert sum(read) == entries_to_read(ledger, history, account_id) == 3
