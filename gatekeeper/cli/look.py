@@ -75,7 +75,7 @@ def _row(entry: Entry) -> tuple[str, ...]:
         f"{change:+d}" if change else "",
         str(entry.allotment + entry.purchased),
         entry.ref,
-        entry.cause,
+        f"{entry.cause} ({entry.note})" if entry.note else entry.cause,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import re
 import secrets
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from gatekeeper.ledger.topoffs import RetryAnswer
 from gatekeeper.payments.cards import fetch_card
 
 MAX_REASON_CHARS: Final = 200
+MAX_NAME_CHARS: Final = 80
 _SIGNED = re.compile(r"-[0-9.]+")
 _REFERENCE = re.compile(r"[A-Za-z0-9._:-]{1,80}")
 
@@ -47,10 +49,23 @@ def credits_() -> None:
     """Correct balances by hand."""
 
 
+def _user_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in some containers
+        return ""
+
+
 def _correction_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for decorate in (
         json_option,
         click.option("--reference", help="Applied once for each; random when not given."),
+        click.option(
+            "--by",
+            default=_user_name,
+            show_default="the user of this system",
+            help="Who does this: it stands in the account's log.",
+        ),
         click.option("--reason", required=True, help="Why: it stands in the account's log."),
         click.argument("count", metavar="N", type=CREDITS),
         account_argument,
@@ -61,21 +76,32 @@ def _correction_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @credits_.command(cls=Correction)
 @_correction_options
-def add(account_id: str, count: int, reason: str, reference: str | None, *, as_json: bool) -> None:
+def add(
+    account_id: str, count: int, reason: str, by: str, reference: str | None, *, as_json: bool
+) -> None:
     """Add N purchased credits, once for each reference."""
     accounts = load_parts().ledger.accounts
-    _correct(accounts, accounts.add_credits, account_id, count, reason, reference, as_json=as_json)
+    _correct(
+        accounts, accounts.add_credits, account_id, count, reason, by, reference, as_json=as_json
+    )
 
 
 @credits_.command(cls=Correction)
 @_correction_options
 def remove(
-    account_id: str, count: int, reason: str, reference: str | None, *, as_json: bool
+    account_id: str, count: int, reason: str, by: str, reference: str | None, *, as_json: bool
 ) -> None:
     """Take N purchased credits away, once for each reference."""
     accounts = load_parts().ledger.accounts
     _correct(
-        accounts, accounts.remove_credits, account_id, -count, reason, reference, as_json=as_json
+        accounts,
+        accounts.remove_credits,
+        account_id,
+        -count,
+        reason,
+        by,
+        reference,
+        as_json=as_json,
     )
 
 
@@ -85,22 +111,26 @@ def _correct(
     account_id: str,
     delta: int,
     reason: str,
+    by: str,
     reference: str | None,
     *,
     as_json: bool,
 ) -> None:
     reference = reference if reference is not None else f"cli-{secrets.token_hex(8)}"
-    _check_correction(reason, reference)
+    _check_correction(reason, by, reference)
     with advised_if_unknown(
         f"it is not known whether the credits were changed, so run the command again with"
         f" --reference {reference}: it is applied once at most"
     ):
-        applied = apply(account_id, abs(delta), reference=reference, cause=reason.strip())
+        applied = apply(
+            account_id, abs(delta), reference=reference, cause=reason.strip(), by=by.strip()
+        )
         found = accounts.account(account_id)
     document = {
         "id": account_id,
         "credits": delta,
         "reference": reference,
+        "by": by.strip(),
         "applied": applied,
         "balance": found.balance,
     }
@@ -109,10 +139,11 @@ def _correct(
     show(document, line, as_json=as_json)
 
 
-def _check_correction(reason: str, reference: str) -> None:
+def _check_correction(reason: str, by: str, reference: str) -> None:
     problems: dict[str, str] = {}
-    if not 1 <= len(reason.strip()) <= MAX_REASON_CHARS or not reason.isprintable():
-        problems["reason"] = f"must be 1 to {MAX_REASON_CHARS} printable characters"
+    for name, text, most in (("reason", reason, MAX_REASON_CHARS), ("by", by, MAX_NAME_CHARS)):
+        if not 1 <= len(text.strip()) <= most or not text.isprintable():
+            problems[name] = f"must be 1 to {most} printable characters"
     if not _REFERENCE.fullmatch(reference):
         problems["reference"] = "must be 1 to 80 letters, digits, or any of . _ : -"
     if problems:

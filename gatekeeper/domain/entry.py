@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from typing import Final
+
+#: Minor units, and the currency.
+_CHARGED: Final = re.compile(r"([0-9]{1,15}) ([a-z]{3})")
 
 class EntryType(StrEnum):
     """What happened. The last four never change a balance; they complete the story."""
@@ -22,6 +26,8 @@ class EntryType(StrEnum):
     TOPOFF_FAILED = "topoff_failed"
     CALL_DROPPED = "call_dropped"
     CALL_SETTLED = "call_settled"
+    CREDITS_CLAWED_BACK = "credits_clawed_back"
+    CREDITS_RETURNED = "credits_returned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +54,16 @@ class Entry:
     cause: str
     number: str
     detail: str
+
+    @property
+    def note(self) -> str:
+        """Who corrected or retried by hand, or which refund or dispute it was; else ""."""
+        return self.detail if self.type in _WITH_NOTE else ""
+
+
+def charged_of(entry: Entry) -> tuple[int, str] | None:
+    """Read what an entry of a charge was about, in minor units of a currency, where it says so."""
+    if entry.type not in _CHARGES:
+        return None
+    match = _CHARGED.fullmatch(entry.detail)
+    return (int(match[1]), match[2]) if match else None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gatekeeper.domain.call import Reason
+from gatekeeper.domain.correction import CorrectionCause
 from gatekeeper.domain.incident import FailureReason
 
 

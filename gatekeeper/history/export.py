@@ -13,9 +13,17 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
-from gatekeeper.domain.entry import Entry
+from gatekeeper.domain.entry import Entry, EntryType, charged_of
+from gatekeeper.domain.money import decimal_of_minor
 from gatekeeper.history.call import Call
-from gatekeeper.history.queries import ALL_CALLS, CallFilter, Page, calls_page, entries_page
+from gatekeeper.history.queries import (
+    ALL_CALLS,
+    CallFilter,
+    Page,
+    calls_page,
+    entries_page,
+    statement_page,
+)
 
 _PAGE: Final = 500
 #: What a spreadsheet takes for a formula, unless it is a number. See
@@ -28,7 +36,11 @@ Cell = str | int | None
 
 ENTRY_HEADER: Final = (
     *("id", "time", "type", "allotment_change", "purchased_change"),
-    *("allotment", "purchased", "balance", "reference", "cause", "number"),
+    *("allotment", "purchased", "balance", "reference", "cause", "number", "detail"),
+)
+STATEMENT_HEADER: Final = (
+    *("id", "time", "type", "allotment_change", "purchased_change"),
+    *("allotment", "purchased", "balance", "paid", "currency", "reference", "cause"),
 )
 CALL_HEADER: Final = (
     *("call_sid", "started", "number", "decision", "reason", "outcome"),
@@ -58,6 +70,12 @@ def export_entries(
     written = {entry.id for entry in not_copied}
     entries = chain(not_copied, (entry for entry in pages if entry.id not in written))
     return csv_of(ENTRY_HEADER, (_entry_cells(entry, zone) for entry in entries))
+
+
+def export_statement(engine: Engine, account_id: str, zone: ZoneInfo) -> Iterator[str]:
+    """Export the lines of an account's statement, newest first. Raises as above."""
+    pages = _pages(lambda after: statement_page(engine, account_id, after=after, limit=_PAGE))
+    return csv_of(STATEMENT_HEADER, (_statement_cells(entry, zone) for entry in pages))
 
 
 def export_calls(
@@ -91,7 +109,16 @@ def _entry_cells(entry: Entry, zone: ZoneInfo) -> tuple[Cell, ...]:
         entry.ref,
         entry.cause,
         entry.number,
+        entry.note,
     )
+
+
+def _statement_cells(entry: Entry, zone: ZoneInfo) -> tuple[Cell, ...]:
+    paid, currency = "", ""
+    if entry.type is not EntryType.TOPOFF_FAILED and (charged := charged_of(entry)):
+        paid, currency = decimal_of_minor(*charged), charged[1].upper()
+    until_balance = _entry_cells(entry, zone)[: STATEMENT_HEADER.index("paid")]
+    return *until_balance, paid, currency, entry.ref, entry.cause
 
 
 def _call_cells(call: Call, zone: ZoneInfo) -> tuple[Cell, ...]:

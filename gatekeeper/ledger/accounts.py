@@ -112,23 +112,34 @@ class Accounts:
         fields = self._store.client.hgetall(self._store.keys.of_account(account_id).incident)
         return read_incident(cast(dict[str, str], fields)) if fields else None
 
-    def add_credits(self, account_id: str, credits: int, *, reference: str, cause: str) -> bool:
+    def add_credits(
+        self, account_id: str, credits: int, *, reference: str, cause: str, by: str = ""
+    ) -> bool:
         """Add purchased credits once for each reference; False when they were added before.
 
-        Raises CorrectionRefused when the reference was used with another number, or the balance
-        would be absurd.
+        `by` is who did it by hand. Raises CorrectionRefused when the reference was used with
+        another number, or the balance would be absurd.
         """
-        return self._correct("add_credits", "added", account_id, credits, reference, cause)
+        return self._correct("add_credits", "added", account_id, credits, reference, cause, by)
 
-    def remove_credits(self, account_id: str, credits: int, *, reference: str, cause: str) -> bool:
+    def remove_credits(
+        self, account_id: str, credits: int, *, reference: str, cause: str, by: str = ""
+    ) -> bool:
         """Take purchased credits away, once for each reference; False when done before.
 
         Raises CorrectionRefused also when there are not that many.
         """
-        return self._correct("remove_credits", "removed", account_id, credits, reference, cause)
+        return self._correct("remove_credits", "removed", account_id, credits, reference, cause, by)
 
     def _correct(
-        self, verb: str, done: str, account_id: str, credits: int, reference: str, cause: str
+        self,
+        verb: str,
+        done: str,
+        account_id: str,
+        credits: int,
+        reference: str,
+        cause: str,
+        by: str,
     ) -> bool:
         key = self._store.keys.of_account(account_id).payment(reference)
         status, _, purchased = self._store.run(

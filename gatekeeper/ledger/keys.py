@@ -12,6 +12,7 @@
 | `gk:{s}:topoff:<id>`         | hash   | one top-off, see below               | 400 days more   |
 | `gk:{s}:payment:<id>:<ref>`  | string | credits added or removed for it      | 400 days        |
 | `gk:{s}:incident:<id>`       | hash   | an account's newest, see below       | for good        |
+| `gk:{s}:clawback:<id>:<pi>`  | hash   | what of a payment went back, below   | 400 days more   |
 | `gk:{s}:notice:<id>`         | hash   | one e-mail's content, see below      | 90 days         |
 | `gk:{s}:log`                 | stream | entries                              | until trimmed   |
 | `gk:{s}:owed`                | zset   | task → due, in ms                    | until done      |

@@ -25,6 +25,7 @@ from gatekeeper.domain.notice import (
     CallsDropped,
     Notice,
     NoticeKind,
+    CreditsClawedBack,
     TopoffFailed,
     TopoffSucceeded,
 )

@@ -18,8 +18,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from gatekeeper.domain.email_address import is_email_address
 from gatekeeper.domain.money import format_minor
-from gatekeeper.domain.notice import KIND_OF_NOTICE, CallsDropped, Notice, TopoffFailed
-from gatekeeper.mail.wording import FAILURE_ADVICE, Advice, drop_advice, outlook
+from gatekeeper.domain.notice import (
+    KIND_OF_NOTICE,
+    CallsDropped,
+    CreditsClawedBack,
+    Notice,
+    TopoffFailed,
+)
+from gatekeeper.domain.phrasing import count_credits, write_moment
+from gatekeeper.mail.wording import CLAWBACK_ADVICE, FAILURE_ADVICE, Advice, drop_advice, outlook
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +132,8 @@ def _zone(timezone: str) -> ZoneInfo:
     try:
         return ZoneInfo(timezone)
     except (KeyError, ValueError, OSError):  # unknown, misshapen, a folder of zones
+    if isinstance(notice, CreditsClawedBack):
+        return CLAWBACK_ADVICE[notice.cause]
         return ZoneInfo("UTC")
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from gatekeeper.domain.call import Reason
+from gatekeeper.domain.correction import CorrectionCause
 from gatekeeper.domain.incident import FailureReason
 
 
@@ -69,6 +70,24 @@ _DROP_ADVICE: Final[dict[Reason, Advice]] = {
             f"are added. To buy credits now, {_BUY_CREDITS}. If this lasts, contact support."
         ),
     ),
+}
+
+
+CLAWBACK_ADVICE: Final[dict[CorrectionCause, Advice]] = {
+    cause: Advice(
+        meaning=meaning,
+        remedy=(
+            "To have credits added automatically again, go to **AI Receptionist → Settings** and "
+            f"enable **Auto Top-Off**. To buy credits now, {_BUY_CREDITS}."
+        ),
+    )
+    for cause, meaning in {
+        CorrectionCause.REFUND: "Money that you paid for credits was refunded.",
+        CorrectionCause.DISPUTE: (
+            "A payment for credits is in dispute, and the card's bank has taken the money back. "
+            "If the bank decides that the payment stands, its credits are returned to you."
+        ),
+    }.items()
 }
 
 

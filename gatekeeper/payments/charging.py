@@ -43,6 +43,7 @@ from gatekeeper.payments.outcomes import (
     fail,
     failure_of,
 )
+from gatekeeper.payments.stripe_errors import describe, is_kept
 
 #: How long a charge whose PaymentIntent Stripe never got to is pursued. Far below the 24 h for
 #: which Stripe keeps idempotency keys.
@@ -96,7 +97,7 @@ class _Refused(Exception):
     def __init__(self, error: StripeError) -> None:
         self.code = error.error.code if error.error else None
         self.may_be_the_card = isinstance(error, stripe.InvalidRequestError)
-        super().__init__(_describe(error))
+        super().__init__(describe(error))
 
 
 def charge_topoff(
@@ -280,7 +281,7 @@ class _Run:
         except CardNotUsable:
             return False
         except StripeError as error:
-            raise OutcomeUnknown(f"the card cannot be looked up: {_describe(error)}") from None
+            raise OutcomeUnknown(f"the card cannot be looked up: {describe(error)}") from None
         return True
 
     @property
@@ -302,7 +303,7 @@ def _ask(request: Callable[[], StripeObject]) -> Intent:
         return Intent.read(answer.to_dict() if isinstance(answer, StripeObject) else {})
     except stripe.CardError as error:
         if error.error is None:
-            raise OutcomeUnknown(_describe(error)) from None
+            raise OutcomeUnknown(describe(error)) from None
         raise
     except (
         stripe.InvalidRequestError,
@@ -312,7 +313,7 @@ def _ask(request: Callable[[], StripeObject]) -> Intent:
     ) as error:
         raise _Refused(error) from None
     except StripeError as error:
-        raise OutcomeUnknown(_describe(error), kept=_is_kept(error)) from None
+        raise OutcomeUnknown(describe(error), kept=is_kept(error)) from None
     except UnreadableIntent:
         raise OutcomeUnknown("Stripe's answer is not a PaymentIntent") from None
 
@@ -320,15 +321,3 @@ def _ask(request: Callable[[], StripeObject]) -> Intent:
 def _with_error(intent: Intent, declined: stripe.CardError) -> Intent:
     fields = declined.error.to_dict() if declined.error else {}
     return replace(intent, status="requires_payment_method", error=PaymentError.read(fields))
-
-
-def _is_kept(error: StripeError) -> bool:
-    """Whether Stripe says that it repeats the answer it kept under the idempotency key."""
-    return (error.headers or {}).get("Idempotent-Replayed") == "true"
-
-
-def _describe(error: StripeError) -> str:
-    """Say what happened without the words of the answer, which may repeat what it was given."""
-    code = error.error.code if error.error else None
-    known = (f"HTTP {error.http_status}" if error.http_status else "", code, error.request_id)
-    return " ".join([type(error).__name__, *filter(None, known)])

@@ -90,7 +90,9 @@ def test_log_fits_a_terminal_and_is_whole_elsewhere(
     gatekeeper: Gatekeeper, ledger: Ledger, history: Engine, account_id: str, tmp_path: Path
 ) -> None:
     reason = "a week without calls, agreed on the telephone with the owner"
-    ledger.accounts.add_credits(account_id, 20_000, reference="cli-0123456789abcdef", cause=reason)
+    ledger.accounts.add_credits(
+        account_id, 20_000, reference="cli-0123456789abcdef", cause=reason, by="anna"
+    )
     ledger.accounts.set_card(account_id, CARD)
     topoff_id = switch_on(ledger, account_id, threshold=30_000, amount=200_000)
     call_sid = call(ledger, account_id, CallEnd.NO_ANSWER)
@@ -101,7 +103,7 @@ def test_log_fits_a_terminal_and_is_whole_elsewhere(
         assert short in narrow
     wide = on_terminal("log", account_id, env=gatekeeper.env, directory=tmp_path, columns=200)
     assert wide.rstrip("\n") == gatekeeper.ok("log", account_id)
-    for whole in (call_sid, topoff_id, reason):
+    for whole in (call_sid, topoff_id, f"{reason} (anna)"):
         assert whole in wide
 
 

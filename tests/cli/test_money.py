@@ -37,6 +37,17 @@ def test_credits_are_added_and_removed_with_their_reason_in_the_log(
     assert added["reference"] != removed["reference"]
 
 
+def test_who_corrected_a_balance_stands_in_the_log(
+    gatekeeper: Gatekeeper, ledger: Ledger, account_id: str
+) -> None:
+    words = ("credits", "add", account_id, "10", "--reason", "a bad week")
+    assert gatekeeper.json(*words, "--by", "ada@example.com")["by"] == "ada@example.com"
+    gatekeeper.ok(*words, LOGNAME="bob")
+    gatekeeper.ok("credits", "remove", account_id, "1", "--reason", "too many", "--by", "carol")
+    _, *corrections = ledger.log.entries(account_id)
+    assert [entry.detail for entry in corrections] == ["ada@example.com", "bob", "carol"]
+
+
 def test_a_reference_is_applied_once(
     gatekeeper: Gatekeeper, ledger: Ledger, account_id: str
 ) -> None:
@@ -79,6 +90,9 @@ def test_an_unknown_outcome_says_how_to_ask_again_safely(
         ("--reason", " "),
         ("--reason", "two\nlines"),
         ("--reason", "x" * 201),
+        ("--by", " "),
+        ("--by", "two\nlines"),
+        ("--by", "x" * 81),
         ("--reference", "a b"),
     ],
 )

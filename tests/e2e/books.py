@@ -99,14 +99,18 @@ class Books:
 
         `copies` says how often the e-mail came; `other_credits` are those besides the top-off's.
         """
-        paid = CREDITS * PRICE_MINOR
-        assert self._charges(customer) == {"succeeded": 1, "succeeded_minor": paid}
+        self.assert_charged_once(customer)
         assert self._topoff_state(customer) is TopoffState.SUCCEEDED
         assert self.account(customer).balance == CREDITS + other_credits
         assert self._entries(customer)[EntryType.TOPOFF_SUCCEEDED] == 1
         assert self._entries(customer)[EntryType.TOPOFF_FAILED] == 0
         assert self.account(customer).incident_id == ""
         self._assert_mailed(customer, f"Auto top-off: {CREDITS} credits added", copies)
+
+    def assert_charged_once(self, customer: Customer) -> None:
+        """Assert one charge and books that agree, whatever became of its money later."""
+        paid = CREDITS * PRICE_MINOR
+        assert self._charges(customer) == {"succeeded": 1, "succeeded_minor": paid}
         self._assert_closed(customer)
 
     def assert_failed_once(

@@ -73,6 +73,7 @@ def test_entries(engine: Engine) -> None:
         "reference": call_sid,
         "cause": "purchased",
         "number": NUMBER,
+        "detail": "",
     }
 
 

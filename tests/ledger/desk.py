@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from gatekeeper.domain.account import Account, Card, NewAccount, TopoffSettings, new_account_id
 from gatekeeper.domain.call import CallEnd, CallId
+from gatekeeper.domain.correction import Reversal
 from gatekeeper.domain.incident import INTERNAL_ERROR_COOL_DOWNS_S, FailureReason
 from gatekeeper.domain.notice import Notice
 from gatekeeper.ledger.calls import Admission, Settlement

@@ -17,6 +17,7 @@ from gatekeeper.ledger.topoffs import Payment
 from gatekeeper.sandbox.stack import free_port
 from gatekeeper.sandbox.valkey import EmbeddedValkey
 from tests.conftest import wait_until
+from gatekeeper.ledger.corrections import CreditedPayment
 
 ACCOUNT_SID = "AC" + "1" * 32
 NUMBER = "+15550001111"

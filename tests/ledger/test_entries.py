@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gatekeeper.domain.call import CallEnd, CallId, Decision
+from gatekeeper.domain.correction import CorrectionCause, Reversal
 from gatekeeper.domain.cycle import Interval
 from gatekeeper.domain.entry import Entry, EntryType
 from gatekeeper.ledger.records import read_call

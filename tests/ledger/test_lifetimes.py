@@ -38,6 +38,7 @@ LIFETIMES_S = {
     "gk:outages": None,
     "gk:shards": None,
 }
+    "gk:{s}:clawback:<id>:<pi>": 400 * DAY_S,
 PROBE = "gk:probe"
 #: A server counts down while a test runs.
 SLACK_S = 60
@@ -109,6 +110,7 @@ def _play_a_whole_story(desk: Desk) -> str:
     ledger.outages.note(NOON_MS, NOON_MS + 1)
     ledger.accounts.update_account(desk.id, route="sip:bob@example.com", drop_message="Closed.")
     ledger.numbers.assign_number(NUMBER, desk.id)
+    desk.correct(in_time, Reversal("re_1", CorrectionCause.REFUND, 1, 100, is_out=True))
     return _end_topoffs_in_every_way(desk)
 
 
@@ -169,3 +171,12 @@ def _ttl_s_after_a_day(desk: Desk, call: CallId) -> int:
     key = desk.ledger.keys.of_account(desk.id).call(call)
     desk.ledger.client.expire(key, CALL_S - DAY_S)
     return _ttl_s(desk, call)
+def test_a_topoff_outlives_the_dispute_of_its_payment(desk: Desk) -> None:
+    desk.open().card().topoff(amount=20)
+    topoff_id = desk.paid_topoff()
+    client, own = desk.ledger.client, desk.ledger.keys.of_account(desk.id)
+    client.expire(own.topoff(topoff_id), DAY_S)
+    desk.correct(topoff_id, Reversal("du_1", CorrectionCause.DISPUTE, 1, 500, is_out=True))
+    assert client.ttl(own.topoff(topoff_id)) > 399 * DAY_S
+
+

@@ -9,10 +9,12 @@ from email.message import EmailMessage
 from html.parser import HTMLParser
 
 from gatekeeper.domain.call import Reason
+from gatekeeper.domain.correction import CorrectionCause
 from gatekeeper.domain.incident import FailureReason
 from gatekeeper.domain.notice import (
     BalanceLow,
     CallsDropped,
+    CreditsClawedBack,
     Notice,
     TopoffFailed,
     TopoffSucceeded,
@@ -89,6 +91,9 @@ def delivered(message: EmailMessage) -> EmailMessage:
     return received
 
 
+    *(replace(CLAWED_BACK, cause=cause) for cause in CorrectionCause),
+    BOUGHT,
+    replace(BOUGHT, receipt_url=""),
 class PageText(HTMLParser):
     """What a reader sees of an HTML page, and the elements and links it has."""
 

@@ -11,10 +11,13 @@ from typing import get_args
 import pytest
 
 from gatekeeper.domain.call import Reason
+from gatekeeper.domain.correction import CorrectionCause
 from gatekeeper.domain.incident import FailureReason
 from gatekeeper.domain.notice import KIND_OF_NOTICE, BalanceLow, Notice, NoticeKind, TopoffFailed
 from gatekeeper.mail.compose import SenderIdentity, compose
 from tests.mail.emails import (
+    BOUGHT,
+    CLAWED_BACK,
     DROP_REASONS,
     DROPPED,
     EVERY_NOTICE,

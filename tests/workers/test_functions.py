@@ -13,7 +13,7 @@ from gatekeeper.sandbox.mailbox import Behaviour, Mailbox
 from tests.payments.till import Debtor, Till
 from workers.charges import charge
 from workers.emails import send_notice
-from workers.upkeep import look_at_threshold
+from workers.upkeep import correct_payment, look_at_threshold
 
 
 @pytest.fixture

@@ -77,13 +77,13 @@ local function apply(account, allotment_delta, purchased_delta)
   account.balance = account.allotment + account.purchased
 end
 
--- Request the new top-off. The caller has made sure that none is in flight.
-local function request_topoff(account, cause)
+-- Request the new top-off. The caller has made sure that none is in flight. `by` is who asked.
+local function request_topoff(account, cause, by)
   redis.call('HSET', NEW_TOPOFF, 'account', ID, 'state', 'requested', 'cause', cause,
     'credits', account.topoff_amount, 'attempt', 1, 'requested_at_ms', NOW)
   redis.call('HSET', ACCOUNT, 'topoff', NEW_ID, 'topoff_state', 'requested')
   account.topoff, account.topoff_state = NEW_ID, 'requested'
-  append(account, 'topoff_requested', 0, 0, NEW_ID, cause)
+  append(account, 'topoff_requested', 0, 0, NEW_ID, cause, '', by)
   owe('charge:' .. NEW_ID, NOW)
 end
 
@@ -131,6 +131,14 @@ local function unblock(account, resolution)
   end
   redis.call('HDEL', ACCOUNT, 'incident', 'blocked_by', 'retry_at_ms', 'retries')
   account.blocked_by, account.retry_at_ms = '', 0
+end
+
+-- Switch automatic top-offs off. Nothing is being attempted any more, so the incident is over (R8);
+-- a request that no charge began for is canceled by begin_charge.
+local function switch_topoff_off(account)
+  redis.call('HSET', ACCOUNT, 'topoff_on', '0')
+  account.topoff_on = false
+  unblock(account, 'switched_off')
 end
 
 -- Whether the domain's table has this move of a top-off.

@@ -1,6 +1,6 @@
 -- Add purchased credits, once for each reference.
 -- KEYS[9] payment
--- ARGV[5] credits   ARGV[6] reference   ARGV[7] cause
+-- ARGV[5] credits   ARGV[6] reference   ARGV[7] cause   ARGV[8] who did it by hand, or ''
 -- Replies {'unknown_account'} or {'added' | 'repeated' | 'conflict' | 'too_much', allotment, purchased}
 --   'conflict': the reference was used with another number of credits
 --   'too_much': the bucket would pass a million credits
@@ -20,6 +20,6 @@ if account.purchased + credits > 1000000 then
 end
 redis.call('SET', KEYS[9], ARGV[5], 'EX', RECORD_KEPT_S)
 apply(account, 0, credits)
-append(account, 'credits_added', 0, credits, ARGV[6], ARGV[7])
+append(account, 'credits_added', 0, credits, ARGV[6], ARGV[7], '', ARGV[8])
 forget_warnings(account)
 return { 'added', account.allotment, account.purchased }

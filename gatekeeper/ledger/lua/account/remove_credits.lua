@@ -1,7 +1,7 @@
 -- Take purchased credits away by hand, once for each reference. The bucket may go below zero only
 -- where it already may: a correction larger than what is there is refused.
 -- KEYS[9] payment
--- ARGV[5] credits   ARGV[6] reference   ARGV[7] cause
+-- ARGV[5] credits   ARGV[6] reference   ARGV[7] cause   ARGV[8] who did it
 -- Replies {'unknown_account'} or {'removed' | 'repeated' | 'conflict' | 'too_much', allotment, purchased}
 --   'conflict': the reference was used with another number; 'too_much': not that many there
 -- Writes the bucket, the payment, one entry; owes a top-off or a warning (R6, R11).
@@ -19,6 +19,6 @@ if credits > account.purchased then return { 'too_much', account.allotment, acco
 redis.call('SET', KEYS[9], '-' .. ARGV[5], 'EX', RECORD_KEPT_S)
 local balance_before = account.balance
 apply(account, 0, -credits)
-append(account, 'credits_removed', 0, -credits, ARGV[6], ARGV[7])
+append(account, 'credits_removed', 0, -credits, ARGV[6], ARGV[7], '', ARGV[8])
 if not look(account) then warn_if_low(account, balance_before) end
 return { 'removed', account.allotment, account.purchased }

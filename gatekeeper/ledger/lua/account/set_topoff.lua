@@ -2,7 +2,6 @@
 -- new threshold, looks at the balance at once (R6).
 -- ARGV[5] '1' or '0'   ARGV[6] threshold   ARGV[7] amount   ARGV[8] overdraft limit or ''
 -- Replies {'unknown_account'} or {'set', id of the top-off in flight or ''}
--- A request that no charge began for is canceled by begin_charge when it finds them off.
 
 local account = read_account()
 if not account then return { 'unknown_account' } end
@@ -14,7 +13,7 @@ else
   redis.call('HSET', ACCOUNT, 'overdraft_limit', ARGV[8])
 end
 account = read_account()
-if not account.topoff_on then unblock(account, 'switched_off') end
+if not account.topoff_on then switch_topoff_off(account) end
 forget_warnings(account)
 look(account)
 return { 'set', account.topoff }
