@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from gatekeeper.domain.call import Decision
 from gatekeeper.domain.route import DEFAULT_DROP_MESSAGE, DropMessage, Route
 from gatekeeper.history.call import HUNG_UP_BELOW_S
+from gatekeeper.domain.subscription import Plans, parse_plans
 from gatekeeper.history.engine import parse_database_url
 from gatekeeper.ledger.client import check_redis_url
 from gatekeeper.mail.compose import SenderIdentity
@@ -194,6 +195,9 @@ class Settings(BaseSettings):
         description="must be printable characters without a colon",
     )
     ops_password: SecretStr | None = None
+    plans: Annotated[str, _readable(parse_plans)] = ""
+    past_due_keeps_allotment: bool = Field(default=True, description="must be true or false")
+
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -283,6 +287,11 @@ def load_settings(**overrides: Any) -> Settings:
         problems = [f"{_ENV_FILE}: is not UTF-8"]
     raise SettingsError(problems)
 
+
+    @property
+    def stripe_plans(self) -> Plans:
+        """What the prices of subscriptions stand for."""
+        return Plans(parse_plans(self.plans), self.past_due_keeps_allotment)
 
 def misspelt_names() -> dict[str, str]:
     """Find names in `.env` that no setting has, each with the setting that it resembles."""

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
+import structlog
+
 from gatekeeper.bootstrap import parts
+from gatekeeper.payments import corrections, subscriptions
 
 
 def look_at_threshold(account_id: str) -> str:
@@ -15,3 +20,26 @@ def turn_cycle(account_id: str) -> str:
     ledger = parts().ledger
     started = ledger.cycles.turn(ledger.accounts.account(account_id))
     return "started" if started else "had_started"
+
+
+def read_subscription(account_id: str) -> dict[str, str]:
+    """Make an account follow the subscription that drives it. Raises what on-call must see."""
+    own = parts()
+    result = subscriptions.read_subscription(
+        account_id, ledger=own.ledger, stripe_api=own.stripe, plans=own.settings.stripe_plans
+    )
+    facts = asdict(result)
+    structlog.get_logger().info("subscription", account=account_id, **facts)
+    return facts
+
+
+def correct_payment(payment_intent: str) -> dict[str, str | int]:
+    """Make a payment's credits follow from its refunds and disputes.
+
+    Raises what on-call must see.
+    """
+    own = parts()
+    result = corrections.correct_payment(payment_intent, ledger=own.ledger, stripe=own.stripe)
+    facts = asdict(result)
+    structlog.get_logger().info("correction", payment_intent=payment_intent, **facts)
+    return facts

@@ -34,6 +34,9 @@ def account_document(
             "anchor": utc(account.anchor_ms),
             "interval": account.interval.value,
         },
+        "subscription": {"id": account.subscription, "status": account.subscription_status}
+        if account.subscription
+        else None,
         "numbers": list(numbers),
         "route": route_text(account.route) or None,
         "drop_message": _drop_message_document(account.drop_message),
@@ -111,6 +114,9 @@ def account_panel(
         "price of a credit": format_minor(price, currency)
         + ("" if account.price_minor else " (the default)"),
         "cycle": _cycle_line(account),
+        "subscription": f"{account.subscription} ({account.subscription_status})"
+        if account.subscription
+        else "none",
     }
     return Panel(facts(rows), title=account.id, title_align="left", expand=False)
 

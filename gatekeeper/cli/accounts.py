@@ -26,6 +26,7 @@ from gatekeeper.cli.parameters import (
     interval_option,
 )
 from gatekeeper.cli.routes import read_route
+from gatekeeper.cli.subscriptions import NONE, set_driver, subscription_option
 from gatekeeper.cli.unknown_outcome import advised_if_unknown
 from gatekeeper.domain.account import (
     Account,
@@ -138,6 +139,7 @@ def _read_all(ledger: Ledger) -> Iterator[Account]:
 @click.option("--allotment", type=CREDITS_OR_NONE, help="Credits included in every cycle.")
 @anchor_option
 @interval_option
+@subscription_option
 @click.option("--route", help="Where answered calls go; '' for the default.")
 @click.option("--drop-message", help="What dropped callers hear; '' for the default.")
 @click.option("--drop-language", help="The message's language, such as en-US.")
@@ -149,22 +151,26 @@ def set_account(
     allotment: int | None,
     anchor_ms: int | None,
     interval: Interval | None,
+    subscription: str | None,
     as_json: bool,
     **options: str | int | None,
 ) -> None:
     """Change what is given, and leave the rest.
 
     A larger allotment counts at once, by the difference; a smaller one, and a new anchor or
-    interval, from the next cycle on.
+    interval, from the next cycle on. Where a subscription drives the account, it says all three.
     """
     given = {name: str(value) for name, value in options.items() if value is not None}
     cycle = {"allotment": allotment, "anchor": anchor_ms, "interval": interval}
     cycle_given = [name for name, value in cycle.items() if value is not None]
-    if not given and not cycle_given:
+    if not given and not cycle_given and not subscription:
         raise click.UsageError("Nothing to set: give at least one option.")
+    if cycle_given and subscription not in (None, NONE):
+        raise click.UsageError("A subscription brings its own allotment, anchor and interval.")
     parts = load_parts()
     found = parts.ledger.accounts.account(account_id)
     fields = _checked_fields(parts, found, given)
+    came_to = set_driver(parts, found, subscription) if subscription else ""
     if cycle_given:
         parts.ledger.cycles.set_cycle(
             account_id,
@@ -174,8 +180,10 @@ def set_account(
         )
     if fields:
         parts.ledger.accounts.update_account(account_id, **fields)
-    names = sorted([*(name.replace("_", "-") for name in given), *cycle_given])
-    show({"id": account_id, "set": names}, "set: " + ", ".join(names), as_json=as_json)
+    names = [*(name.replace("_", "-") for name in given), *cycle_given]
+    names = sorted([*names, "subscription"] if subscription else names)
+    line = "; ".join(filter(None, ("set: " + ", ".join(names), came_to)))
+    show({"id": account_id, "set": names}, line, as_json=as_json)
 
 
 def _checked_fields(parts: Parts, found: Account, given: dict[str, str]) -> dict[str, str]:

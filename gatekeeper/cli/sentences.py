@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from gatekeeper.domain.account import InvalidSettings
 from gatekeeper.domain.route import InvalidDropMessage, InvalidRoute
+from gatekeeper.domain.subscription import SubscriptionUnusable
 from gatekeeper.history.engine import describe_sql_error
 from gatekeeper.history.queries import BadCursor
 from gatekeeper.ledger.errors import LedgerRefusal
@@ -106,6 +107,7 @@ _SENTENCES: Final[tuple[tuple[type[Exception], Callable[[Any], str]], ...]] = (
     (BadCursor, lambda error: f"--after: {error}"),
     (LedgerRefusal, str),
     (CardNotUsable, str),
+    (SubscriptionUnusable, str),
     (redis.RedisError, describe_redis_error),
     (stripe.StripeError, describe_stripe_error),
     (SQLAlchemyError, describe_database_error),

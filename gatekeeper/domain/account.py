@@ -136,7 +136,13 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account as the ledger has it at one instant."""
+    """An account as the ledger has it at one instant.
+
+    `allotment_size` is what a new period grants, `granted` what this one has granted so far, and
+    `withheld` how much of that a subscription's status took away. `subscription` is the id of the
+    one at Stripe that drives it, "" when none does; `subscription_status` how that stood when it
+    was last read.
+    """
 
     id: str
     name: str
@@ -147,11 +153,15 @@ class Account:
     allotment: int
     purchased: int
     allotment_size: int
+    granted: int
+    withheld: int
     cycle_no: int
     cycle_start_ms: int
     cycle_end_ms: int | None
     anchor_ms: int
     interval: Interval
+    subscription: str
+    subscription_status: str
     topoff: TopoffSettings
     price_minor: int | None
     topoff_id: str

@@ -20,6 +20,8 @@ class EntryType(StrEnum):
     ALLOTMENT_LAPSED = "allotment_lapsed"
     ALLOTMENT_RAISED = "allotment_raised"
     TOPOFF_SUCCEEDED = "topoff_succeeded"
+    ALLOTMENT_WITHHELD = "allotment_withheld"
+    ALLOTMENT_RESTORED = "allotment_restored"
     CREDITS_ADDED = "credits_added"
     CREDITS_REMOVED = "credits_removed"
     TOPOFF_REQUESTED = "topoff_requested"

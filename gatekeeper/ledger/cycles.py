@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gatekeeper.domain.account import Account
 from gatekeeper.domain.cycle import Interval, Period, period_of
+from gatekeeper.ledger.errors import DrivenBySubscription
 from gatekeeper.ledger.store import Store
 
 
@@ -14,12 +15,12 @@ class Cycles:
         self._store = store
 
     def start_cycle(self, account_id: str, period: Period) -> bool:
-        """Start a period; False when it, or a later one, had begun already."""
+        """Start a period once the one before is over; False when it was not, or is no more."""
         reply = self._store.run("start_cycle", account_id, period.start_ms, period.end_ms)
         return bool(reply[0] == "started")
 
     def turn(self, account: Account) -> bool:
-        """Start the period that contains now; False when it had begun already."""
+        """Start the period that contains now, once the one before is over; False when it is not."""
         now_ms = self._store.clock()
         return self.start_cycle(account.id, period_of(account.anchor_ms, account.interval, now_ms))
 
@@ -29,10 +30,10 @@ class Cycles:
         """Change the allotment, or when it is reset.
 
         A larger allotment counts at once, by the difference; a smaller one, and a new anchor, from
-        the next period on.
+        the next period on. Raises DrivenBySubscription.
         """
         period = period_of(anchor_ms, interval, self._store.clock())
-        self._store.run(
+        reply = self._store.run(
             "set_cycle",
             account_id,
             allotment,
@@ -41,3 +42,5 @@ class Cycles:
             period.start_ms,
             period.end_ms,
         )
+        if reply[0] == "driven":
+            raise DrivenBySubscription(account_id, reply[1])

@@ -34,7 +34,8 @@ otherwise; what ends in `_ms` is milliseconds since the epoch.
 account
     - `allotment` and `purchased`: the buckets. `allotment_size`: what a new period grants.
     - `cycle_no`, `cycle_start_ms`, `cycle_end_ms`: the period; no end, no cycle.
-      `cycle_granted`: the allotment that this period has granted so far.
+      `cycle_granted`: the allotment that this period has granted so far. `withheld`: what of it a
+      subscription's status took away, and gives back within the period.
     - `topoff_on` ("1" or "0"), `threshold`, `topoff_amount`, `overdraft_limit`: the settings.
     - `topoff`, `topoff_state`: the top-off in flight.
     - `incident`: the open one. `blocked_by`: its reason. `retries`: failures in a row.
@@ -57,6 +58,8 @@ incident
       `at_ms`. Once it is over: `resolved_at_ms`, `resolution`.
 notice
     - `kind`, `at_ms`, `balance`; by kind also `reason`, `credits`, `amount_minor`, `currency`,
+    - `subscription`: the one at Stripe that drives the account. `subscription_status`: how it
+      stood when it was last read.
       `card_last4`, `threshold`.
 number
     - `account` ("" when released), `route` ("" is the account's own), `previous`: whose it was

@@ -39,7 +39,16 @@ def _read_folder(folder: str, prelude: str = "") -> dict[str, str]:
 def load_sources() -> dict[str, str]:
     """Read every verb's script by name; those on an account get the shared prelude."""
     prelude = _moves_function() + (_LUA / "prelude.lua").read_text()
-    return _read_folder("account", prelude) | _read_folder("shard") | _read_folder("number")
+    of_cycles = prelude + (_LUA / "cycle_prelude.lua").read_text()
+    of_cards = prelude + (_LUA / "card_prelude.lua").read_text()
+    return (
+        _read_folder("account", prelude)
+        | _read_folder("cycle", of_cycles)
+        | _read_folder("card", of_cards)
+        | _read_folder("shard")
+        | _read_folder("number")
+        | _read_folder("person")
+    )
 
 
 class Scripts:

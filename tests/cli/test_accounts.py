@@ -105,6 +105,7 @@ def test_show_tells_all_that_is_true_now(
         },
         "card": {"brand": "visa", "last4": "4242", "expiry": "12/2030"},
         "incident": None,
+        "subscription": None,
         "numbers": [NUMBER],
         "route": None,
         "drop_message": None,

@@ -10,6 +10,13 @@ from gatekeeper.domain.call import CallEnd, CallId
 from gatekeeper.domain.correction import Reversal
 from gatekeeper.domain.incident import INTERNAL_ERROR_COOL_DOWNS_S, FailureReason
 from gatekeeper.domain.notice import Notice
+from gatekeeper.domain.subscription import (
+    Plans,
+    Subscription,
+    SubscriptionItem,
+    SubscriptionStatus,
+    terms_of,
+)
 from gatekeeper.ledger.calls import Admission, Settlement
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.ledger.topoffs import Charge, Failed, Payment, Settled
@@ -49,6 +56,21 @@ class Desk:
 
     def call(self, call: CallId | None = None) -> Admission:
         return self.ledger.calls.admit_call(self.id, call or new_call(), NUMBER)
+    def subscribed(self, status: SubscriptionStatus) -> Desk:
+        """Let a subscription to an allotment of three drive it, in the period it is in."""
+        own, task = self.account, f"subscription:{self.id}"
+        item = SubscriptionItem(
+            "price_1", 1, own.interval, own.cycle_start_ms, own.cycle_end_ms or 0
+        )
+        stands = Subscription("sub_1", status, own.anchor_ms, (item,), False, None)
+        terms = terms_of(stands, Plans({"price_1": 3}))
+        self.ledger.subscriptions.claim("sub_1", self.id)
+        since_ms = self.ledger.owed.note_owed(self.id, task)
+        assert self.ledger.subscriptions.set_subscription(
+            self.id, terms, since_ms=since_ms, link=True
+        )
+        return self
+
 
     def end(self, call: CallId, end: CallEnd, *, debit_unknown: bool = True) -> Settlement:
         return self.ledger.calls.settle_call(

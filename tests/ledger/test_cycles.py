@@ -191,6 +191,21 @@ def test_a_new_anchor_moves_the_next_reset_and_grants_nothing_by_itself(
     assert account.cycle_end_ms == period_of(anchor_ms, Interval.YEARLY, anchor_ms).end_ms
 
 
+def test_a_turn_that_on_call_runs_too_early_changes_nothing(
+    ledger: Ledger, clock: MovableClock
+) -> None:
+    account_id = _open(ledger, 5)
+    ledger.calls.admit_call(account_id, _new_call(), NUMBER)
+    clock.advance(s=10 * DAY_S)
+    anchor_ms = clock() - DAY_S * 1000  # by it a period began yesterday
+    ledger.cycles.set_cycle(account_id, allotment=5, anchor_ms=anchor_ms, interval=Interval.MONTHLY)
+    assert not ledger.cycles.turn(ledger.accounts.account(account_id))
+    assert _buckets(ledger, account_id) == (4, 0)
+    account = ledger.accounts.account(account_id)
+    owed = dict(ledger.owed.tasks(ledger.keys.shard_of(account_id)))
+    assert owed[f"cycle:{account_id}"] == account.cycle_end_ms
+
+
 def test_the_turn_is_owed_at_the_end_of_the_period(ledger: Ledger) -> None:
     account_id = _open(ledger, 5)
     owed = dict(ledger.owed.tasks(ledger.keys.shard_of(account_id)))

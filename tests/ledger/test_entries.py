@@ -6,6 +6,7 @@ from gatekeeper.domain.call import CallEnd, CallId, Decision
 from gatekeeper.domain.correction import CorrectionCause, Reversal
 from gatekeeper.domain.cycle import Interval
 from gatekeeper.domain.entry import Entry, EntryType
+from gatekeeper.domain.subscription import SubscriptionStatus
 from gatekeeper.ledger.records import read_call
 from tests.conftest import NOON_MS, MovableClock
 from tests.ledger.desk import NUMBER, Desk, new_call
@@ -118,6 +119,15 @@ def test_r15_a_calls_entries_carry_its_explanation_and_its_duration(desk: Desk) 
     ):
         assert read_call(detail[entry_type, call.call_sid]).verdict == _verdict(desk, call)
         assert detail[EntryType.CALL_SETTLED, call.call_sid] == "7"
+def _play_a_subscription(desk: Desk) -> Story:
+    """Let a subscription drive the account that is not paid, and then is."""
+    desk.subscribed(SubscriptionStatus.UNPAID).subscribed(SubscriptionStatus.ACTIVE)
+    return [
+        (EntryType.ALLOTMENT_WITHHELD, "sub_1", "unpaid", ""),
+        (EntryType.ALLOTMENT_RESTORED, "sub_1", "active", ""),
+    ]
+
+
     assert detail[EntryType.ACCOUNT_OPENED, desk.id] == ""
 
 

@@ -18,6 +18,7 @@ from gatekeeper.jobs import (
     spec_of,
 )
 from gatekeeper.payments.client import CONNECT_TIMEOUT_S, MAX_NETWORK_RETRIES, READ_TIMEOUT_S
+    subscription_task,
 
 ACCOUNT = "acct_00000000000b"
 RECORD = f"{ACCOUNT}-0123456789ab"

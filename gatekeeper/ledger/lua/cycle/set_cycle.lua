@@ -2,23 +2,22 @@
 -- at once, by the difference; a smaller one, and a new anchor, from the next period on.
 -- ARGV[5] allotment   ARGV[6] anchor, ms   ARGV[7] interval
 -- ARGV[8] and [9] start and end of the period that contains now by them, ms
--- Replies {'unknown_account'}, {'cycle_over', anchor, ms, interval} or {'set', allotment, purchased}
+-- Replies {'unknown_account'}, {'cycle_over', anchor, ms, interval}, {'driven', subscription} or
+--   {'set', allotment, purchased}
+--   'driven': a subscription says all this, and nothing was changed
 -- Writes the account, one entry for credits granted now; owes the turn of the cycle. An account
--- that had no cycle begins with this period.
+-- that had no cycle begins with this period, which has granted nothing yet.
 
 local account = read_account()
 if not account then return { 'unknown_account' } end
+local subscription = redis.call('HGET', PROFILE, 'subscription')
+if subscription then return { 'driven', subscription } end
 if account.cycle_over then return cycle_over() end
 local f = redis.call('HMGET', ACCOUNT, 'cycle_granted', 'cycle_end_ms')
-local rise = tonumber(ARGV[5]) - tonumber(f[1])
+local rise = tonumber(ARGV[5]) - (f[2] and tonumber(f[1]) or 0)
 redis.call('HSET', PROFILE, 'anchor_ms', ARGV[6], 'interval', ARGV[7])
 redis.call('HSET', ACCOUNT, 'allotment_size', ARGV[5])
-if not f[2] then redis.call('HSET', ACCOUNT, 'cycle_start_ms', ARGV[8]) end
-if rise > 0 then
-  apply(account, rise, 0)
-  redis.call('HSET', ACCOUNT, 'cycle_granted', ARGV[5])
-  append(account, 'allotment_raised', rise, 0, ARGV[8], 'allotment_raised')
-  forget_warnings(account)
-end
+if not f[2] then redis.call('HSET', ACCOUNT, 'cycle_start_ms', ARGV[8], 'cycle_granted', 0) end
+if rise > 0 then raise_allotment(account, rise, ARGV[5], ARGV[8]) end
 end_cycle_at(ARGV[9])
 return { 'set', account.allotment, account.purchased }

@@ -1,0 +1,16 @@
+-- Let a subscription drive the account no more. Its cycle goes on with the allotment, anchor and
+-- interval that it has; what was withheld counts as not granted.
+-- ARGV[5] subscription
+-- Replies {'unknown_account' | 'not_driven' | 'unlinked'}
+-- Writes the account and its profile; strikes off a look at Stripe that is owed.
+
+if not read_account() then return { 'unknown_account' } end
+if redis.call('HGET', PROFILE, 'subscription') ~= ARGV[5] then return { 'not_driven' } end
+local withheld = redis.call('HGET', ACCOUNT, 'withheld')
+if withheld then
+  redis.call('HINCRBY', ACCOUNT, 'cycle_granted', '-' .. withheld)
+  redis.call('HDEL', ACCOUNT, 'withheld')
+end
+redis.call('HDEL', PROFILE, 'subscription', 'subscription_status')
+strike('subscription:' .. ID)
+return { 'unlinked' }
