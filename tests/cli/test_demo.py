@@ -39,6 +39,7 @@ def test_watch_look_inside_and_stop(tmp_path: Path) -> None:
             "Bright",
             "Corner",
             "Delta",
+            "Echo",
         ]
         terminal.process.send_signal(signal.SIGINT)
         terminal.read_until("Stopped.")

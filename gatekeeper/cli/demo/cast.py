@@ -40,8 +40,11 @@ class Customer:
         return sum(isinstance(call.outcome, Dropped) for call in self.calls)
 
 
-def make_cast() -> tuple[Customer, Customer, Customer]:
-    """One whose top-off succeeds, one without, and one whose card is declined at the top-off."""
+Cast = tuple[Customer, Customer, Customer, Customer]
+
+
+def make_cast() -> Cast:
+    """One whose top-off succeeds, one without, one whose card is declined, one whose month ends."""
     return (
         Customer(
             "Bright Dental",
@@ -68,6 +71,14 @@ def make_cast() -> tuple[Customer, Customer, Customer]:
             topoff=TopoffSettings(enabled=True, threshold=3, amount=15),
             card=DECLINED_CARD,
             timezone="Asia/Tokyo",
+        ),
+        Customer(
+            "Echo Yoga",
+            "studio@echo-yoga.example",
+            "+15550100104",
+            allotment=5,
+            topoff=TopoffSettings(enabled=False, threshold=0, amount=20),
+            timezone="Pacific/Auckland",
         ),
     )
 

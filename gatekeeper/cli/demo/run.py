@@ -94,7 +94,7 @@ class _Show:
         self._console = console
         self._scenes: list[str] = []
         self._addresses = {
-            "Queues": f"{stack.web_url}/ops/queues/  (oncall / sandbox)",
+            "Queues": f"{stack.web_url}/ops/queues/  (oncall@gatekeeper.example)",
             "Mailbox": f"{stack.mailbox.http_url}/",
             "Ready?": f"{stack.web_url}/readyz",
         }

@@ -7,14 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gatekeeper.bootstrap import Parts
-from gatekeeper.cli.demo.cast import GOOD_CARD, Customer, give_card, make_cast, move_in
+from gatekeeper.cli.demo.cast import GOOD_CARD, Cast, Customer, give_card, make_cast, move_in
 from gatekeeper.domain.account import Account
+from gatekeeper.domain.entry import EntryType
+from gatekeeper.history.lag import read_lag
+from gatekeeper.ledger.store import wall_clock_ms
 from gatekeeper.sandbox.caller import CallResult, TwilioCaller
 from gatekeeper.sandbox.lossy_line import LossyLine
 from gatekeeper.sandbox.stack import ACCOUNT_SID, AUTH_TOKEN, LocalStack, free_port
 
 _WAIT_S = 30.0
 _POLL_S = 0.02
+_UNTIL_MONTH_ENDS_MS = 500
 CALLER = "+15550200200"
 UNKNOWN_NUMBER = "+15550100199"
 
@@ -32,7 +36,7 @@ class Story:
     tell: Callable[[str], None]
     refresh: Callable[[], None]
     pace_s: float = 0.0
-    customers: tuple[Customer, Customer, Customer] = field(default_factory=make_cast)
+    customers: Cast = field(default_factory=make_cast)
     stray_calls: list[CallResult] = field(default_factory=list)
 
     def play(self) -> None:
@@ -43,12 +47,15 @@ class Story:
             self._a_topoff_that_succeeds(caller)
             self._no_topoff(caller)
             self._a_card_that_is_declined(caller)
+            self._a_month_that_ends(caller)
+            self._a_refund()
             self.tell("A number that nobody has: refused, and nobody pays for it")
             self.stray_calls.append(caller.call(to=UNKNOWN_NUMBER, from_=CALLER))
         self._wait_for("every e-mail to be sent", self._nothing_is_owed)
+        self._wait_for("history to have it all", lambda: not read_lag(self.parts.ledger).entries)
 
     def _a_topoff_that_succeeds(self, caller: TwilioCaller) -> None:
-        bright, _, _ = self.customers
+        bright, _, _, _ = self.customers
         self.tell(f"{bright.name}: six calls, and the balance falls below its threshold")
         self._calls(caller, bright, 6)
         self._wait_for("the top-off", lambda: self._balance(bright) == bright.topoff.amount + 4)
@@ -70,12 +77,12 @@ class Story:
         caller.hang_up(late.call)
 
     def _no_topoff(self, caller: TwilioCaller) -> None:
-        _, corner, _ = self.customers
+        _, corner, _, _ = self.customers
         self.tell(f"{corner.name}: no auto top-off; twelve calls for eight credits")
         self._calls(caller, corner, 12)
 
     def _a_card_that_is_declined(self, caller: TwilioCaller) -> None:
-        _, _, delta = self.customers
+        _, _, delta, _ = self.customers
         self.tell(f"{delta.name}: four calls, and the top-off's card is declined")
         self._calls(caller, delta, 4)
         self._wait_for("the declined charge", lambda: self._account(delta).incident_id)
@@ -86,6 +93,33 @@ class Story:
         self._wait_for("the top-off", lambda: self._balance(delta) == delta.topoff.amount)
         self.tell(f"{delta.name}: calls are answered again")
         self._calls(caller, delta, 5)
+
+    def _a_month_that_ends(self, caller: TwilioCaller) -> None:
+        _, _, _, echo = self.customers
+        self.tell(f"{echo.name}: two calls of the five that the month includes")
+        self._calls(caller, echo, 2)
+        self.tell(f"{echo.name}: the month ends; three credits lapse and five are granted")
+        account = self._account(echo)
+        self.parts.ledger.cycles.set_cycle(
+            account.id,
+            allotment=account.allotment_size,
+            anchor_ms=wall_clock_ms() + _UNTIL_MONTH_ENDS_MS,
+            interval=account.interval,
+        )
+        self._wait_for("the new month", lambda: self._account(echo).cycle_no == 2)  # noqa: PLR2004
+        self.tell(f"{echo.name}: a call in the new month")
+        self._calls(caller, echo, 1)
+
+    def _a_refund(self) -> None:
+        bright, _, _, _ = self.customers
+        self.tell(f"{bright.name}: half of its top-off is refunded; half of the credits go back")
+        entries = self.parts.ledger.log.entries(bright.account_id)
+        charge = next(entry for entry in entries if entry.type is EntryType.TOPOFF_SUCCEEDED)
+        half_minor = bright.topoff.amount * self.parts.settings.credit_price // 2
+        before = self._balance(bright)
+        self.parts.stripe.v1.refunds.create({"payment_intent": charge.cause, "amount": half_minor})
+        left = before - bright.topoff.amount // 2
+        self._wait_for("the credits to go back", lambda: self._balance(bright) == left)
 
     def _calls(self, caller: TwilioCaller, customer: Customer, count: int) -> None:
         for _ in range(count):

@@ -11,13 +11,17 @@ from typing import Any
 from gatekeeper.audit import audit_ledger
 from gatekeeper.cli.demo.story import Story
 from gatekeeper.domain.entry import EntryType
+from gatekeeper.history.usage import usage_by_outcome
+from gatekeeper.ledger.store import wall_clock_ms
 from gatekeeper.sandbox.caller import Rejected
 
-#: Of each customer in turn: calls, answered, dropped, credits that stayed taken, balance, e-mails.
+_NAMES = ("calls", "answered", "dropped", "credits taken", "usage in SQL", "balance", "e-mails")
+#: Of each customer in turn. Credits taken are those that stayed taken.
 _MUST_BE = (
-    (13, 13, 0, 12, 10 + 20 - 12, 1),
-    (12, 8, 4, 8, 0, 2),
-    (15, 11, 4, 11, 6 + 15 - 11, 3),
+    (13, 13, 0, 12, 12, 10 + 20 - 12 - 10, 2),
+    (12, 8, 4, 8, 8, 0, 2),
+    (15, 11, 4, 11, 11, 6 + 15 - 11, 3),
+    (3, 3, 0, 3, 3, 5 - 1, 0),
 )
 _CHARGES = (2, (20 + 15) * 25)
 
@@ -50,24 +54,24 @@ def reckon(story: Story) -> list[Sum]:
             customer.answered,
             customer.dropped,
             taken,
+            usage_by_outcome(story.parts.history, customer.account_id, 0, wall_clock_ms()).credits,
             story.parts.ledger.accounts.account(customer.account_id).balance,
             len(received),
         )
-        names = ("calls", "answered", "dropped", "credits taken", "balance", "e-mails")
         sums += [
             Sum(f"{customer.name}: {name}", want, is_)
-            for name, want, is_ in zip(names, must, seen, strict=True)
+            for name, want, is_ in zip(_NAMES, must, seen, strict=True)
         ]
     return sums + _overall(story, mail)
 
 
 def _overall(story: Story, mail: list[dict[str, Any]]) -> list[Sum]:
-    charges = story.stack.control.charges()
+    parts, charges = story.parts, story.stack.control.charges()
     every_call = [call for customer in story.customers for call in customer.calls]
     entries = [
         entry
         for customer in story.customers
-        for entry in story.parts.ledger.log.entries(customer.account_id)
+        for entry in parts.ledger.log.entries(customer.account_id)
     ]
     decided = Counter(
         entry.ref
@@ -75,18 +79,23 @@ def _overall(story: Story, mail: list[dict[str, Any]]) -> list[Sum]:
         if entry.type in (EntryType.CALL_DEBITED, EntryType.CALL_DROPPED)
     )
     credited = sum(e.purchased_delta for e in entries if e.type is EntryType.TOPOFF_SUCCEEDED)
+    clawed_back = -sum(
+        e.purchased_delta for e in entries if e.type is EntryType.CREDITS_CLAWED_BACK
+    )
     refused = sum(isinstance(call.outcome, Rejected) for call in story.stray_calls)
     return [
         Sum("Cards charged", _CHARGES[0], charges["succeeded"]),
         Sum("Money charged, cents", _CHARGES[1], charges["succeeded_minor"]),
         Sum("Charges declined", 1, charges["failed"]),
         Sum("Credits from charges", 20 + 15, credited),
+        Sum("Credits taken back for a refund", 20 // 2, clawed_back),
+        Sum("Months that began", 1, sum(e.type is EntryType.CYCLE_STARTED for e in entries)),
         Sum("Calls decided more than once", 0, sum(n > 1 for n in decided.values())),
         Sum("Calls decided", len(every_call), len(decided)),
         Sum("Repeats answered otherwise", 0, sum(not call.consistent for call in every_call)),
         Sum("E-mails sent twice", 0, sum(m["copies"] != 1 for m in mail)),
         Sum("Calls to no number refused", 1, refused),
-        Sum("Differences found by the audit", 0, len(audit_ledger(story.parts.ledger))),
+        Sum("Differences found by the audit", 0, len(audit_ledger(parts.ledger, parts.history))),
     ]
 
 
