@@ -92,6 +92,9 @@ SPECS: Final[dict[str, JobSpec]] = {
     **{
         f"email:{kind}": JobSpec(
             "emails", "workers.emails.send_notice", _describe_email(kind), is_record_id
+    "checkout": JobSpec(
+        "charges", "workers.charges.finish_checkout", _describe_checkout, is_record_id
+    ),
         )
         for kind in NoticeKind
     },
@@ -133,3 +136,8 @@ def subscription_task(account_id: str) -> str:
 def correction_task(payment_intent: str) -> str:
     """Write the task of reading a payment's refunds and disputes from Stripe."""
     return f"correction:{payment_intent}"
+def checkout_task(checkout_id: str) -> str:
+    """Write the task of reading from Stripe how a visit to Checkout ended."""
+    return f"checkout:{checkout_id}"
+
+

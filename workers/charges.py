@@ -8,6 +8,7 @@ import structlog
 
 from gatekeeper.bootstrap import parts
 from gatekeeper.ledger.store import wall_clock_ms
+from gatekeeper.payments import finishing
 from gatekeeper.payments.charging import charge_topoff
 
 
@@ -25,3 +26,13 @@ def charge(topoff_id: str) -> dict[str, str]:
     facts = asdict(result)
     structlog.get_logger().info("charge", topoff=topoff_id, **facts)
     return facts
+
+
+def finish_checkout(checkout_id: str) -> str:
+    """Credit or save what came of a visit to Checkout. Raises what on-call must see."""
+    own = parts()
+    outcome = finishing.finish_checkout(
+        checkout_id, ledger=own.ledger, stripe=own.stripe, clock=wall_clock_ms
+    )
+    structlog.get_logger().info("checkout", checkout=checkout_id, outcome=outcome.value)
+    return outcome.value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Final
-from unicodedata import category
+from unicodedata import category, normalize
 
 #: In octets, by RFC 5321, section 4.5.3.1.
 _MAX_LOCAL_BYTES: Final = 64
@@ -30,6 +30,21 @@ def is_email_address(text: str) -> bool:
         and 0 < len(local.encode()) <= _MAX_LOCAL_BYTES
         and len(text.encode()) <= _MAX_BYTES
     )
+
+
+def normalize_email(text: str) -> str:
+    """Write an address in the one form in which a person is known.
+
+    In lower case and composed characters. RFC 5321 leaves the case of the local part to the
+    receiving host; none that matters tells mailboxes apart by it. Mail goes to this form as well,
+    so a look-alike of an address never leads to another mailbox than the one that is known.
+
+    Raises ValueError for what is no address.
+    """
+    normal = normalize("NFC", normalize("NFC", text.strip()).lower())
+    if not is_email_address(normal):
+        raise ValueError("must be one e-mail address")
+    return normal
 
 
 def _is_label(text: str) -> bool:

@@ -35,6 +35,7 @@ class Resolution(StrEnum):
     CARD_ATTACHED = "card_attached"
     TOPOFF_SUCCEEDED = "topoff_succeeded"
     SWITCHED_OFF = "switched_off"
+    PURCHASE_SUCCEEDED = "purchase_succeeded"
 
 
 @dataclass(frozen=True, slots=True)

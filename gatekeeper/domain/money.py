@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Final
 
 #: The amount Stripe is given in one of these is the charge itself.
@@ -49,6 +50,11 @@ def format_minor(amount_minor: int, currency: str) -> str:
     if code in _SYMBOLS:
         return f"{sign}{_SYMBOLS[code]}{digits}"
     return f"{sign}{digits} {code}"
+
+
+def decimal_of_minor(amount_minor: int, currency: str) -> str:
+    """Write an amount for a spreadsheet: "4200.00", without its currency and without commas."""
+    return str(Decimal(amount_minor).scaleb(-_decimals(currency.upper())))
 
 
 def _decimals(code: str) -> int:

@@ -17,6 +17,8 @@ class NoticeKind(StrEnum):
     TOPOFF_FAILED = "topoff_failed"
     CALLS_DROPPED = "calls_dropped"
     BALANCE_LOW = "balance_low"
+    CREDITS_CLAWED_BACK = "credits_clawed_back"
+    PURCHASE_SUCCEEDED = "purchase_succeeded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +71,57 @@ class BalanceLow:
     threshold: int
 
 
-Notice = TopoffSucceeded | TopoffFailed | CallsDropped | BalanceLow
+@dataclass(frozen=True, slots=True)
+class CreditsClawedBack:
+    """Money of a payment went back, and its credits with it.
+
+    `credits` is 0 where that was worth less than one. `balance` is the one after. `switched_off`
+    tells whether auto top-off was on until then.
+    """
+
+    id: str
+    account_id: str
+    at_ms: int
+    cause: CorrectionCause
+    credits: int
+    amount_minor: int
+    currency: str
+    balance: int
+    switched_off: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PurchaseSucceeded:
+    """Credits were bought. `balance` is the one after.
+
+    `card_last4` and `receipt_url`, where Stripe shows its receipt, are "" when it did not say.
+    """
+
+    id: str
+    account_id: str
+    at_ms: int
+    credits: int
+    amount_minor: int
+    currency: str
+    card_last4: str
+    receipt_url: str
+    balance: int
+
+
+Notice = (
+    TopoffSucceeded
+    | TopoffFailed
+    | CallsDropped
+    | BalanceLow
+    | CreditsClawedBack
+    | PurchaseSucceeded
+)
 
 KIND_OF_NOTICE: dict[type[Notice], NoticeKind] = {
     TopoffSucceeded: NoticeKind.TOPOFF_SUCCEEDED,
     TopoffFailed: NoticeKind.TOPOFF_FAILED,
     CallsDropped: NoticeKind.CALLS_DROPPED,
     BalanceLow: NoticeKind.BALANCE_LOW,
+    CreditsClawedBack: NoticeKind.CREDITS_CLAWED_BACK,
+    PurchaseSucceeded: NoticeKind.PURCHASE_SUCCEEDED,
 }

@@ -22,6 +22,13 @@ class UnknownTopoff(LedgerRefusal):
         super().__init__(f"there is no top-off {topoff_id} to do this with")
 
 
+class UnknownPurchase(LedgerRefusal):
+    """There is no such purchase, or it is no longer kept."""
+
+    def __init__(self, purchase_id: str) -> None:
+        super().__init__(f"there is no purchase {purchase_id}")
+
+
 class NumberTaken(LedgerRefusal):
     """The phone number belongs to another account."""
 
@@ -38,8 +45,29 @@ class NumberResting(LedgerRefusal):
         )
 
 
+class MemberRefused(LedgerRefusal):
+    """An account's members cannot be changed so."""
+
+
 class PaymentMismatch(LedgerRefusal):
-    """A payment does not fit the top-off it claims to be for. Someone must look."""
+    """A payment does not fit the top-off or purchase that it says it is for. Someone must look."""
+
+
+class DrivenBySubscription(LedgerRefusal):
+    """A subscription says how large an account's allotment is, and when it is reset."""
+
+    def __init__(self, account_id: str, subscription: str) -> None:
+        super().__init__(
+            f"{subscription} drives {account_id}; unlink it first:"
+            f" gatekeeper account set {account_id} --subscription none"
+        )
+
+
+class SubscriptionTaken(LedgerRefusal):
+    """The subscription drives another account, or is just being linked to one."""
+
+    def __init__(self, subscription: str, owner: str) -> None:
+        super().__init__(f"{subscription} drives {owner}; unlink it there first")
 
 
 class CorrectionRefused(LedgerRefusal):

@@ -10,6 +10,7 @@
 | `gk:{s}:numbers:<id>`        | set    | an account's numbers, see numbers.py | for good        |
 | `gk:{s}:call:<id>:<AC>:<CA>` | string | a call's record, see records.py      | CALL_KEPT_S     |
 | `gk:{s}:topoff:<id>`         | hash   | one top-off, see below               | 400 days more   |
+| `gk:{s}:checkout:<id>`       | hash   | one visit to Checkout, see below     | 400 days more   |
 | `gk:{s}:payment:<id>:<ref>`  | string | credits added or removed for it      | 400 days        |
 | `gk:{s}:incident:<id>`       | hash   | an account's newest, see below       | for good        |
 | `gk:{s}:clawback:<id>:<pi>`  | hash   | what of a payment went back, below   | 400 days more   |
@@ -26,7 +27,10 @@
 `{s}` is the shard as a hash tag: every key of an account lies in one slot of a Redis Cluster, so
 each verb runs on one node. Numbers are looked up before the account is known and have no tag.
 On the channel `gk:{s}:wake` the scripts publish when work that they wrote down is due, in ms.
-A top-off has a lifetime only once it has ended; "400 days more" are counted from then.
+A top-off has a lifetime only once it has ended; "400 days more" are counted from then, or
+from the last time that money of its payment went back or came again; those of a visit to Checkout
+from its last news on. A subscription's note lasts
+60 s until its account is linked to it.
 
 A flag is `1`, or absent; texts and numbers that are not set are absent. Credits unless said
 otherwise; what ends in `_ms` is milliseconds since the epoch.
@@ -57,6 +61,7 @@ incident
     - `id`, `account`, `topoff`, `reason`, `credits`, `amount_minor`, `currency`, `decline_code`,
       `at_ms`. Once it is over: `resolved_at_ms`, `resolution`.
 notice
+      `card_at_ms`: when the card was saved, or taken away. `customer_before`: one that Stripe lost.
     - `kind`, `at_ms`, `balance`; by kind also `reason`, `credits`, `amount_minor`, `currency`,
     - `subscription`: the one at Stripe that drives the account. `subscription_status`: how it
       stood when it was last read.
@@ -134,6 +139,10 @@ class Keys:
     """Builds keys for a deployment's fixed number of shards."""
 
     def __init__(self, shards: int) -> None:
+    def checkout(self, checkout_id: str) -> str:
+        """Name one visit to Checkout."""
+        return f"{self.prefix}:checkout:{checkout_id}"
+
         if not 1 <= shards <= MAX_SHARDS:
             raise ValueError(f"the number of shards must be from 1 to {MAX_SHARDS}")
         self.shards = shards
@@ -214,24 +223,12 @@ class Keys:
 
 
 def account_of(record_id: str) -> str:
-    """Read the account from the id of a top-off, incident or notice (`<account>-<token>`)."""
+    """Read the account from the id of a top-off, purchase, notice or the like.."""
     return record_id.rsplit("-", 1)[0]
 
 
 def is_record_id(text: str) -> bool:
-    def calls_of(self, account_id: str | None) -> str:
-        """Match the records of an account's calls, or of all accounts'."""
-        if account_id is None:
-            return "gk:{*}:call:*"
-        return f"{self.of_account(account_id).prefix}:call:{account_id[5:]}:*"
-
-    def topoffs_of(self, account_id: str | None) -> str:
-        """Match the records of an account's top-offs, or of all accounts'."""
-        if account_id is None:
-            return "gk:{*}:topoff:*"
-        return f"{self.of_account(account_id).prefix}:topoff:{account_id}-*"
-
-    """Tell whether the text is shaped like the id of a top-off, incident or notice."""
+    """Tell whether the text is shaped like the id of a top-off, purchase, notice or the like."""
     account_id, _, token = text.rpartition("-")
     return is_account_id(account_id) and _TOKEN.fullmatch(token) is not None
     @staticmethod

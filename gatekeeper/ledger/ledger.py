@@ -6,6 +6,8 @@ from redis import Redis
 
 from gatekeeper.ledger.accounts import Accounts
 from gatekeeper.ledger.calls import Calls
+from gatekeeper.ledger.checkouts import Checkouts
+from gatekeeper.ledger.corrections import Corrections
 from gatekeeper.ledger.cycles import Cycles
 from gatekeeper.ledger.keys import CALL_KEPT_S
 from gatekeeper.ledger.log import Log
@@ -44,3 +46,6 @@ class Ledger:
     def probe(self) -> None:
         """Write one key. Raises redis.RedisError when the ledger does not take writes."""
         self.client.set(self.keys.probe(), "1", px=1000)
+        self.incidents = Incidents(store)
+        self.checkouts = Checkouts(store)
+        self.corrections = Corrections(store)

@@ -59,6 +59,12 @@ class Owed:
         kept = cast(str | None, self._store.client.hget(tries, task))
         return int(kept.split()[1]) if kept else None
 
+    def postpone_owed(self, subject: str, task: str, *, since_ms: int, due_ms: int) -> bool:
+        """Put off a task that could not be done yet; False when it is owed anew since then."""
+        keys = self._keys(self._store.keys.shard_of(subject))
+        args: list[str | int] = [task, since_ms, due_ms]
+        return bool(self._store.scripts.run("postpone_owed", keys, args))
+
     def strike_owed(self, subject: str, task: str, *, since_ms: int | None = None) -> bool:
         """Strike off a task that is done; False when it was not owed.
 

@@ -1,4 +1,4 @@
-"""Reads what the scripts write: call records, accounts, top-offs, incidents, notices, entries."""
+"""Reads what the scripts write: call records, accounts, top-offs, notices and so on."""
 
 from __future__ import annotations
 
@@ -17,15 +17,18 @@ from gatekeeper.domain.call import (
     Standing,
     Verdict,
 )
+from gatekeeper.domain.checkout import Checkout, CheckoutMode, CheckoutState
+from gatekeeper.domain.correction import CorrectionCause
 from gatekeeper.domain.cycle import Interval
 from gatekeeper.domain.entry import Entry, EntryType
 from gatekeeper.domain.incident import FailureReason, Incident, Resolution
 from gatekeeper.domain.notice import (
     BalanceLow,
     CallsDropped,
+    CreditsClawedBack,
     Notice,
     NoticeKind,
-    CreditsClawedBack,
+    PurchaseSucceeded,
     TopoffFailed,
     TopoffSucceeded,
 )
@@ -119,18 +122,18 @@ def read_account(account_id: str, replies: Sequence[Any]) -> Account | None:
         allotment=int(hot["allotment"]),
         purchased=int(hot["purchased"]),
         allotment_size=int(hot["allotment_size"]),
+        granted=int(hot["cycle_granted"]),
+        withheld=int(hot.get("withheld", 0)),
         cycle_no=int(hot["cycle_no"]),
         cycle_start_ms=int(hot["cycle_start_ms"]),
         cycle_end_ms=_int(hot.get("cycle_end_ms")),
-        granted=int(hot["cycle_granted"]),
-        withheld=int(hot.get("withheld", 0)),
         anchor_ms=int(profile["anchor_ms"]),
         interval=Interval(profile["interval"]),
+        subscription=profile.get("subscription", ""),
+        subscription_status=profile.get("subscription_status", ""),
         topoff=TopoffSettings(
             enabled=hot["topoff_on"] == "1",
             threshold=int(hot["threshold"]),
-        subscription=profile.get("subscription", ""),
-        subscription_status=profile.get("subscription_status", ""),
             amount=int(hot["topoff_amount"]),
             overdraft_limit=_int(hot.get("overdraft_limit")),
         ),
@@ -234,6 +237,50 @@ def read_notice(notice_id: str, fields: Mapping[str, str]) -> Notice:
         case NoticeKind.BALANCE_LOW:
             threshold = int(fields["threshold"])
             return BalanceLow(notice_id, account_id, at_ms, balance=balance, threshold=threshold)
+        case NoticeKind.CREDITS_CLAWED_BACK:
+            return CreditsClawedBack(
+                notice_id,
+                account_id,
+                at_ms,
+                cause=CorrectionCause(fields["cause"]),
+                credits=int(fields["credits"]),
+                amount_minor=int(fields["amount_minor"]),
+                currency=fields["currency"],
+                balance=balance,
+                switched_off=fields["switched_off"] == "1",
+            )
+        case NoticeKind.PURCHASE_SUCCEEDED:
+            return PurchaseSucceeded(
+                notice_id,
+                account_id,
+                at_ms,
+                credits=int(fields["credits"]),
+                amount_minor=int(fields["amount_minor"]),
+                currency=fields["currency"],
+                card_last4=fields["card_last4"],
+                receipt_url=fields["receipt_url"],
+                balance=balance,
+            )
+
+
+def read_checkout(checkout_id: str, fields: Mapping[str, str]) -> Checkout:
+    """Read a visit to Checkout."""
+    return Checkout(
+        id=checkout_id,
+        account_id=fields["account"],
+        mode=CheckoutMode(fields["mode"]),
+        state=CheckoutState(fields["state"]),
+        session=fields.get("session", ""),
+        customer=fields.get("customer", ""),
+        credits=_int(fields.get("credits")) or 0,
+        amount_minor=_int(fields.get("amount_minor")) or 0,
+        currency=fields.get("currency", ""),
+        payment_intent=fields.get("payment_intent", ""),
+        card_last4=fields.get("card_last4", ""),
+        receipt_url=fields.get("receipt_url", ""),
+        started_at_ms=_int(fields.get("started_at_ms")),
+        finished_at_ms=_int(fields.get("finished_at_ms")),
+    )
 
 
 def read_entry(entry_id: str, fields: Mapping[str, str]) -> Entry:

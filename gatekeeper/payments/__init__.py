@@ -1,1 +1,1 @@
-"""Stripe: charging cards for top-offs, reading declines, events and cards."""
+"""Stripe: charging cards for top-offs, selling credits, reading declines, events and cards."""

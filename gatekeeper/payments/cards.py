@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
 import stripe
 from stripe import StripeClient
+from stripe.params import CustomerUpdateParams
 
 from gatekeeper.domain.account import Card
 
@@ -26,16 +31,56 @@ def fetch_card(stripe_api: StripeClient, customer: str, payment_method: str) -> 
         if error.error is None or error.error.code != "resource_missing":
             raise
         raise CardNotUsable(f"there is no payment method {payment_method}") from None
-    card = found.card if found.type == "card" else None
-    if card is None:
+    return read_card(found.to_dict(), customer)
+
+
+def read_card(fields: Mapping[str, Any], customer: str) -> Card:
+    """Read the JSON of a customer's payment method.
+
+    Raises CardNotUsable when it is not a card, or not attached to this customer.
+    """
+    payment_method, card = fields["id"], fields.get("card")
+    if fields["type"] != "card" or not card:
         raise CardNotUsable(f"{payment_method} is not a card")
-    owner = found.customer if isinstance(found.customer, str) else None
-    if owner != customer:
+    if fields["customer"] != customer:
         raise CardNotUsable(f"{payment_method} is not attached to customer {customer}")
     return Card(
         customer=customer,
-        payment_method=found.id,
-        brand=card.brand,
-        last4=card.last4,
-        expiry=f"{card.exp_month:02d}/{card.exp_year}",
+        payment_method=payment_method,
+        brand=card["brand"],
+        last4=card["last4"],
+        expiry=f"{card['exp_month']:02d}/{card['exp_year']}",
     )
+
+
+def make_default(stripe_api: StripeClient, card: Card) -> None:
+    """Make a card its customer's default at Stripe, if both still exist.
+
+    Nothing here depends on it: charges name their card. It is for the people who look there.
+    Raises stripe.StripeError.
+    """
+    settings: CustomerUpdateParams = {
+        "invoice_settings": {"default_payment_method": card.payment_method}
+    }
+    with suppress(stripe.InvalidRequestError):
+        stripe_api.v1.customers.update(card.customer, settings)
+
+
+def detach_card(stripe_api: StripeClient, card: Card) -> None:
+    """Detach a card from its customer at Stripe, for good; done before is done.
+
+    Raises stripe.StripeError.
+    """
+    try:
+        stripe_api.v1.payment_methods.detach(card.payment_method)
+    except stripe.InvalidRequestError:
+        if _is_attached(stripe_api, card):
+            raise
+
+
+def _is_attached(stripe_api: StripeClient, card: Card) -> bool:
+    try:
+        fetch_card(stripe_api, card.customer, card.payment_method)
+    except CardNotUsable:
+        return False
+    return True

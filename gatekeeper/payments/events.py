@@ -10,8 +10,9 @@ from typing import Any, Final, Self
 import stripe
 from stripe import SignatureVerificationError, WebhookSignature
 
+from gatekeeper.domain.checkout import CheckoutMode
 from gatekeeper.jobs import is_payment_intent
-from gatekeeper.ledger.keys import account_of, is_record_id
+from gatekeeper.ledger.keys import is_record_id
 from gatekeeper.payments.intents import Intent, UnreadableIntent
 
 #: How old a signature may be; Stripe's own default.
@@ -25,6 +26,7 @@ _ABOUT_CHARGES: Final = frozenset({SUCCEEDED, PAYMENT_FAILED, CANCELED, PROCESSI
 _ABOUT_CORRECTIONS: Final = ("charge.refund", "refund.", "charge.dispute.")
 _ABOUT_SUBSCRIPTIONS: Final = "customer.subscription."
 _ABOUT_INVOICES: Final = "invoice."
+_ABOUT_CHECKOUTS: Final = "checkout.session."
 
 
 class BadEvent(ValueError):
@@ -46,21 +48,30 @@ class ChangedSubscription:
 
 
 @dataclass(frozen=True, slots=True)
+class VisitedCheckout:
+    """A visit to Checkout that began here has news. `id` is our own, `session` is Stripe's."""
+
+    id: str
+    mode: CheckoutMode
+    session: str
+
+
+#: What an event may be about.
+Subject = Intent | CorrectedPayment | ChangedSubscription | VisitedCheckout
+
+
+@dataclass(frozen=True, slots=True)
 class StripeEvent:
     """An event whose signature is right. `about` is None when it is nothing to us."""
 
     id: str
     type: str
-    about: Intent | CorrectedPayment | ChangedSubscription | None
+    about: Subject | None
 
     @property
     def is_about_topoff(self) -> bool:
         """Whether a charge of ours caused it."""
-        return (
-            isinstance(self.about, Intent)
-            and is_record_id(self.about.topoff_id)
-            and account_of(self.about.topoff_id) == self.about.account_id
-        )
+        return isinstance(self.about, Intent) and self.about.is_about_topoff
 
     @property
     def facts(self) -> dict[str, str]:
@@ -69,12 +80,20 @@ class StripeEvent:
         match self.about:
             case Intent(id=payment_intent, account_id=account_id):
                 facts["payment_intent"] = payment_intent
-                facts["account"] = account_id if self.is_about_topoff else ""
+                facts["account"] = account_id if self._is_ours else ""
             case CorrectedPayment(payment_intent):
                 facts["payment_intent"] = payment_intent
             case ChangedSubscription(subscription):
                 facts["subscription"] = subscription
+            case VisitedCheckout(id=checkout_id):
+                facts["checkout"] = checkout_id
         return facts
+
+    @property
+    def _is_ours(self) -> bool:
+        return isinstance(self.about, Intent) and (
+            self.about.is_about_topoff or self.about.is_about_purchase
+        )
 
     @classmethod
     def read(cls, fields: Mapping[str, Any]) -> Self:
@@ -119,9 +138,7 @@ def _is_signed(payload: bytes, signature: str, secret: str) -> bool:
         return False
 
 
-def _read_about(
-    event_type: str, data: Mapping[str, Any]
-) -> Intent | CorrectedPayment | ChangedSubscription | None:
+def _read_about(event_type: str, data: Mapping[str, Any]) -> Subject | None:
     if event_type in _ABOUT_CHARGES:
         try:
             return Intent.read(data)
@@ -134,6 +151,19 @@ def _read_about(
         return _subscription(_id_at(data, "id"))
     if event_type.startswith(_ABOUT_INVOICES):
         return _subscription(_id_at(data, "parent", "subscription_details", "subscription"))
+    if event_type.startswith(_ABOUT_CHECKOUTS):
+        return _visit(data)
+    return None
+
+
+def _visit(data: Mapping[str, Any]) -> VisitedCheckout | None:
+    metadata = data.get("metadata")
+    if not isinstance(metadata, Mapping):
+        return None
+    for name, mode in (("purchase", CheckoutMode.PAYMENT), ("setup", CheckoutMode.SETUP)):
+        checkout_id = metadata.get(name)
+        if isinstance(checkout_id, str) and is_record_id(checkout_id):
+            return VisitedCheckout(checkout_id, mode, _id_at(data, "id"))
     return None
 
 

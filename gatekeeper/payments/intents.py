@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
+from gatekeeper.ledger.keys import account_of, is_record_id
 from gatekeeper.ledger.topoffs import Payment
 
 _UNCONFIRMED: Final = frozenset({"requires_payment_method", "requires_confirmation"})
@@ -47,6 +48,7 @@ class Intent:
     card_last4: str
     error: PaymentError | None
     topoff_id: str
+    purchase_id: str
     account_id: str
 
     @classmethod
@@ -62,11 +64,22 @@ class Intent:
                 customer=_id_of(fields.get("customer")),
                 card_last4=_last4(fields.get("latest_charge")),
                 error=PaymentError.read(error) if error else None,
-                topoff_id=_text(metadata.get("topoff", "")),
-                account_id=_text(metadata.get("account", "")),
+                topoff_id=_ours(metadata.get("topoff")),
+                purchase_id=_ours(metadata.get("purchase")),
+                account_id=_ours(metadata.get("account")),
             )
         except (KeyError, TypeError, AttributeError):
             raise UnreadableIntent("this is not a PaymentIntent") from None
+
+    @property
+    def is_about_topoff(self) -> bool:
+        """Whether it was made here, to pay for a top-off."""
+        return is_record_id(self.topoff_id) and account_of(self.topoff_id) == self.account_id
+
+    @property
+    def is_about_purchase(self) -> bool:
+        """Whether it pays for credits that were bought here."""
+        return is_record_id(self.purchase_id) and account_of(self.purchase_id) == self.account_id
 
     @property
     def is_untouched(self) -> bool:
@@ -89,6 +102,11 @@ def _text(value: object) -> str:
     if not isinstance(value, str) or not value.isascii():  # as all that is read here is
         raise TypeError("not a text")
     return value
+
+
+def _ours(value: object) -> str:
+    """Read what we put into metadata; "" where another product put something else."""
+    return value if isinstance(value, str) and value.isascii() else ""
 
 
 def _whole(value: object) -> int:

@@ -2,15 +2,18 @@
 
 Events may come twice, late, and in any order. Of charges, the first that ends a top-off wins: a
 PaymentIntent is stored before it is confirmed, so its success always finds its top-off. Of
-anything else an event only says that there is news. The ledger then owes a job, which asks Stripe
-how things stand.
+anything else, purchases too, an event only says that there is news. The ledger then owes a job,
+which asks Stripe how things stand.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
+from gatekeeper.domain.checkout import CheckoutMode
 from gatekeeper.jobs import correction_task, subscription_task
+from gatekeeper.ledger.checkouts import Checkouts, Noted
 from gatekeeper.ledger.errors import PaymentMismatch, UnknownAccount, UnknownTopoff
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.ledger.topoffs import Failed, Settled, Topoffs
@@ -20,6 +23,7 @@ from gatekeeper.payments.events import (
     ChangedSubscription,
     CorrectedPayment,
     StripeEvent,
+    VisitedCheckout,
 )
 from gatekeeper.payments.intents import Intent
 from gatekeeper.payments.outcomes import fail, failure_of
@@ -34,6 +38,7 @@ class EventOutcome(StrEnum):
     PENDING = "pending"  # Stripe is not done
     OWED = "owed"  # a job will look into it
     IGNORED = "ignored"  # nothing to us
+    UNKNOWN_ACCOUNT = "unknown_account"  # of a purchase or card for nobody whom this ledger has
     UNKNOWN_TOPOFF = "unknown_topoff"  # about a top-off that this ledger does not have
     STRAY = "stray"  # a failure of a PaymentIntent that its top-off does not count
     MISMATCH = "mismatch"  # money that does not fit its top-off: someone must look
@@ -44,6 +49,12 @@ def apply_event(event: StripeEvent, ledger: Ledger) -> EventOutcome:
     match event.about:
         case Intent() as intent if event.is_about_topoff:
             return _tell_of_charge(event.type, intent, ledger.topoffs)
+        case Intent(id=paid_by, purchase_id=purchase) as intent if intent.is_about_purchase:
+            if event.type == SUCCEEDED:  # until then the page tells whoever pays
+                news = VisitedCheckout(purchase, CheckoutMode.PAYMENT, "")
+                return _tell_of_visit(news, ledger.checkouts, paid_by)
+        case VisitedCheckout() as news:
+            return _tell_of_visit(news, ledger.checkouts)
         case CorrectedPayment(payment_intent):
             ledger.owed.note_owed(payment_intent, correction_task(payment_intent))
             return EventOutcome.OWED
@@ -79,6 +90,25 @@ def _fail(topoffs: Topoffs, intent: Intent) -> EventOutcome:
     except PaymentMismatch:
         return EventOutcome.STRAY
     return EventOutcome.REPEATED if failed is Failed.REPEATED else EventOutcome.FAILED
+
+
+def _tell_of_visit(
+    news: VisitedCheckout, checkouts: Checkouts, payment_intent: str = ""
+) -> EventOutcome:
+    try:
+        noted = checkouts.note_checkout(
+            news.id, news.mode, session=news.session, payment_intent=payment_intent
+        )
+    except UnknownAccount:
+        return EventOutcome.UNKNOWN_ACCOUNT
+    return _NOTED[noted]
+
+
+_NOTED: Final = {
+    Noted.OWED: EventOutcome.OWED,
+    Noted.FINISHED: EventOutcome.REPEATED,
+    Noted.UNKNOWN: EventOutcome.IGNORED,
+}
 
 
 def _tell_of_subscription(subscription: str, ledger: Ledger) -> EventOutcome:

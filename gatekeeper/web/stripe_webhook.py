@@ -32,6 +32,7 @@ _log = structlog.get_logger()
 _STATUS: Final = {EventOutcome.MISMATCH: HTTPStatus.CONFLICT}
 _LEVEL: Final = {
     EventOutcome.MISMATCH: "error",
+    EventOutcome.UNKNOWN_ACCOUNT: "error",
     EventOutcome.UNKNOWN_TOPOFF: "warning",
     EventOutcome.STRAY: "warning",
 }

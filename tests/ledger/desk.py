@@ -18,6 +18,8 @@ from gatekeeper.domain.subscription import (
     terms_of,
 )
 from gatekeeper.ledger.calls import Admission, Settlement
+from gatekeeper.ledger.checkouts import Credited, PaidPurchase, SavedCard
+from gatekeeper.ledger.corrections import Correction, CreditedPayment
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.ledger.topoffs import Charge, Failed, Payment, Settled
 
@@ -54,8 +56,6 @@ class Desk:
         )
         return self
 
-    def call(self, call: CallId | None = None) -> Admission:
-        return self.ledger.calls.admit_call(self.id, call or new_call(), NUMBER)
     def subscribed(self, status: SubscriptionStatus) -> Desk:
         """Let a subscription to an allotment of three drive it, in the period it is in."""
         own, task = self.account, f"subscription:{self.id}"
@@ -71,6 +71,8 @@ class Desk:
         )
         return self
 
+    def call(self, call: CallId | None = None) -> Admission:
+        return self.ledger.calls.admit_call(self.id, call or new_call(), NUMBER)
 
     def end(self, call: CallId, end: CallEnd, *, debit_unknown: bool = True) -> Settlement:
         return self.ledger.calls.settle_call(
@@ -89,6 +91,33 @@ class Desk:
         credits = self.ledger.topoffs.topoff(topoff_id).credits
         payment = Payment(f"pi_{topoff_id}", credits * PRICE_MINOR, "usd", "cus_1", "4242")
         return self.ledger.topoffs.settle_topoff(topoff_id, payment)
+
+    def paid_topoff(self) -> str:
+        """Let the top-off in flight succeed; returns its id."""
+        topoff_id = self.account.topoff_id
+        assert self.begin(topoff_id) is Charge.CHARGE
+        assert self.succeed(topoff_id) is Settled.SETTLED
+        return topoff_id
+
+    @property
+    def purchase_id(self) -> str:
+        return f"{self.id}-00000000b0b0"
+
+    def buy(
+        self, payment_intent: str = "pi_bought", *, card: str = "pm_new", saved_ms: int = 0
+    ) -> Credited:
+        """Pay for 40 credits; the card is saved at an instant, 0 is not at all."""
+        payment = Payment(payment_intent, 40 * PRICE_MINOR, "usd", "cus_1", "1881")
+        saved = SavedCard(Card("cus_1", card, "visa", "1881", "01/2032"), saved_ms)
+        paid = PaidPurchase(self.purchase_id, 40, payment, card, "", saved if saved_ms else None)
+        return self.ledger.checkouts.credit_purchase(paid)
+
+    def correct(self, topoff_id: str, *reversals: Reversal) -> Correction:
+        credits = self.ledger.topoffs.topoff(topoff_id).credits
+        payment = CreditedPayment(
+            topoff_id, f"pi_{topoff_id[-12:]}", credits, credits * PRICE_MINOR, "usd"
+        )
+        return self.ledger.corrections.correct_payment(self.id, payment, reversals)
 
     def decline(self, topoff_id: str, *, never_again: bool = False) -> Failed:
         return self.ledger.topoffs.fail_topoff(

@@ -6,6 +6,7 @@ are random.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from gatekeeper.domain.account import DEFAULT_TOPOFF, TopoffSettings
@@ -20,10 +21,14 @@ from gatekeeper.domain.call import (
     burning_bucket,
     decide,
 )
+from gatekeeper.domain.correction import CorrectionCause, Reversal, credits_due_back
 from gatekeeper.domain.cycle import Interval, period_of
 from gatekeeper.domain.incident import FailureReason
+from gatekeeper.domain.subscription import SubscriptionTerms
 from gatekeeper.domain.topoff import TOPOFF_MOVES, TopoffState, topoff_is_due
 
+#: Two of the account's members.
+PEOPLE = ("owner@example.com", "viewer@example.com")
 OFFLINE = {
     Decision.ANSWER: Verdict(Decision.ANSWER, Reason.LEDGER_UNREACHABLE, Bucket.NONE),
     Decision.DROP: Verdict(Decision.DROP, Reason.LEDGER_UNREACHABLE, Bucket.NONE),
@@ -45,6 +50,16 @@ class ModelTopoff:
     card: str = ""
     payment_intent: str = ""
     attempt: int = 1
+    reversals: dict[str, Reversal] = field(default_factory=dict)
+    taken: int = 0
+
+
+@dataclass
+class ModelCheckout:
+    """A visit to Checkout; `paid_by` is its PaymentIntent, or its card once that is saved."""
+
+    started_with: tuple[int, int] | None = None
+    paid_by: str = ""
 
 
 @dataclass
@@ -60,21 +75,27 @@ class Model:
     cycle_no: int = 1
     cycle_start_ms: int = 0
     cycle_end_ms: int | None = None
+    withheld: int = 0
+    subscription: str = ""
+    reading_owed: bool = False
     purchased: int = 0
     suspended: bool = False
     settings: TopoffSettings = DEFAULT_TOPOFF
     card: str = ""
     card_refused: bool = False
+    card_at_ms: int = 0
     topoff_id: str = ""
     blocked_by: FailureReason | None = None
     incident_open: bool = False
     incident_id: str = ""
+    dismissed: set[tuple[str, str]] = field(default_factory=set)
     retry_at_ms: int | None = None
     failures: int = 0
     low_told: bool = False
     drop_told: bool = False
     calls: dict[str, ModelCall] = field(default_factory=dict)
     topoffs: dict[str, ModelTopoff] = field(default_factory=dict)
+    checkouts: dict[str, ModelCheckout] = field(default_factory=dict)
     references: dict[str, int] = field(default_factory=dict)
     look_owed_at_ms: int | None = None
     wants_topoff: bool = False
@@ -91,33 +112,76 @@ class Model:
 
     def turn(self) -> bool:
         """Start the period that contains now, if the last one has ended."""
-        if self.cycle_end_ms is None:
+        if self.cycle_end_ms is None or self.now_ms < self.cycle_end_ms:
             return False
         period = period_of(self.anchor_ms, self.interval, self.now_ms)
-        if period.start_ms <= self.cycle_start_ms:
-            return False
-        self.allotment = self.granted = self.allotment_size
-        self.cycle_no += 1
-        self.cycle_start_ms, self.cycle_end_ms = period.start_ms, period.end_ms
-        self._forget_warnings()
+        self._begin_period(self.allotment_size, max(period.start_ms, self.cycle_end_ms))
+        self.cycle_end_ms = period.end_ms
+        self.reading_owed = self.reading_owed or bool(self.subscription)
         return True
 
     def turn_if_over(self) -> None:
-        if self.cycle_end_ms is not None and self.now_ms >= self.cycle_end_ms:
-            self.turn()
+        self.turn()
 
-    def set_cycle(self, allotment: int, anchor_ms: int, interval: Interval) -> None:
+    def _begin_period(self, allotment: int, start_ms: int) -> None:
+        self.allotment = self.granted = allotment
+        self.withheld = 0
+        self.cycle_no += 1
+        self.cycle_start_ms = start_ms
+        self._forget_warnings()
+
+    def _grant(self, credits: int) -> None:
+        self.allotment += credits
+        if credits:
+            self._forget_warnings()
+
+    def set_cycle(self, allotment: int, anchor_ms: int, interval: Interval) -> bool:
+        if self.subscription:
+            return False
         self.turn_if_over()
         period = period_of(anchor_ms, interval, self.now_ms)
         if self.cycle_end_ms is None:
-            self.cycle_start_ms = period.start_ms
+            self.cycle_start_ms, self.granted = period.start_ms, 0
         rise = max(0, allotment - self.granted)
         self.anchor_ms, self.interval, self.allotment_size = anchor_ms, interval, allotment
-        self.allotment += rise
         self.granted += rise
-        if rise:
-            self._forget_warnings()
+        self._grant(rise)
         self.cycle_end_ms = period.end_ms
+        return True
+
+    def set_subscription(self, terms: SubscriptionTerms, link: bool) -> bool:
+        linking = link and not self.subscription
+        if self.subscription != terms.id and not linking:
+            self.reading_owed = True
+            return False
+        ahead_ms, before = terms.start_ms - self.cycle_start_ms, self.balance
+        self.subscription, self.reading_owed = terms.id, linking
+        self.anchor_ms, self.interval = terms.anchor_ms, terms.interval
+        self.allotment_size = terms.next_allotment
+        if ahead_ms > 0:
+            self._begin_period(terms.allotment, terms.start_ms)
+            before = self.balance
+        elif ahead_ms == 0 or linking:
+            self.cycle_start_ms = terms.start_ms
+            if terms.entitled:
+                self._grant(self.withheld)
+                self.withheld = 0
+                self._grant(max(0, terms.allotment - self.granted))
+                self.granted = max(self.granted, terms.allotment)
+        if not terms.entitled and self.allotment:
+            self.withheld += self.allotment
+            self.allotment = 0
+            self._warn_if_low(before)
+        if terms.end_ms is None or ahead_ms >= 0 or linking:
+            self.cycle_end_ms = terms.end_ms
+        return True
+
+    def unlink_subscription(self) -> bool:
+        linked, self.subscription = bool(self.subscription), ""
+        if linked:
+            self.granted -= self.withheld
+            self.withheld, self.reading_owed = 0, False
+        return linked
 
     # What stands
 
@@ -294,10 +358,57 @@ class Model:
 
     def set_card(self, card: str) -> None:
         self.turn_if_over()
-        self.card, self.card_refused = card, False
+        self._replace_card(card, self.now_ms)
+
+    def _replace_card(self, card: str, at_ms: int) -> None:
+        self.card, self.card_refused, self.card_at_ms = card, False, at_ms
         if card:
             self._unblock()
             self._look()
+
+    # Visits to Checkout
+
+    def open_checkout(self, checkout_id: str, asked: tuple[int, int]) -> bool:
+        visit = self.checkouts.setdefault(checkout_id, ModelCheckout())
+        opened = visit.started_with is None and not visit.paid_by
+        if opened:
+            visit.started_with = asked
+        return opened
+
+    def credit_purchase(
+        self, checkout_id: str, paid: tuple[int, int], payment_intent: str, card: str, at_ms: int
+    ) -> str:
+        """Credit a purchase; its card was saved `at_ms`, 0 is not at all."""
+        self.turn_if_over()
+        visit = self.checkouts.setdefault(checkout_id, ModelCheckout())
+        if visit.paid_by:
+            return "repeated" if visit.paid_by == payment_intent else "mismatch"
+        if visit.started_with not in (None, paid):
+            return "mismatch"
+        visit.paid_by = payment_intent
+        self.purchased += paid[0]
+        self._forget_warnings()
+        facts: dict[str, object] = {"credits": paid[0], "balance": self.balance}
+        self.notices.append(("purchase_succeeded", facts))
+        if card == self.card:
+            self.card_refused = False
+            self._unblock()
+        elif at_ms and self.card_at_ms <= at_ms:
+            self._replace_card(card, at_ms)
+        return "credited"
+
+    def save_card(self, checkout_id: str, card: str, at_ms: int) -> str:
+        self.turn_if_over()
+        visit = self.checkouts.setdefault(checkout_id, ModelCheckout())
+        if visit.paid_by:
+            return "repeated"
+        visit.paid_by = card
+        if self.card_at_ms > at_ms:
+            return "superseded"
+        self._replace_card(card, at_ms)
+        return "attached"
+
+    # More settings
 
     def set_suspended(self, suspended: bool) -> None:
         self.turn_if_over()
@@ -324,6 +435,14 @@ class Model:
         return "removed"
 
     # Top-offs
+
+    def dismiss(self, email: str) -> bool:
+        if self.incident_open:
+            self.dismissed.add((self.incident_id, email))
+        return self.incident_open
+
+    def sees_incident(self, email: str) -> bool:
+        return self.incident_open and (self.incident_id, email) not in self.dismissed
 
     def retry(self, incident_id: str) -> str:
         self.turn_if_over()
@@ -379,6 +498,49 @@ class Model:
         self.notices.append(("topoff_succeeded", facts))
         return "settled"
 
+    def correct_payment(
+        self, topoff_id: str, amount_minor: int, told: Sequence[Reversal]
+    ) -> tuple[str, int]:
+        self.turn_if_over()
+        topoff = self.topoffs[topoff_id]
+        if topoff.state is not TopoffState.SUCCEEDED:
+            return "not_credited", 0
+        before, known = self.purchased, topoff.reversals
+        held_before = dict(known)
+        gone: list[tuple[Reversal, int, int]] = []  # with what went, in minor units and credits
+        for each in told:
+            held = known.get(each.id, replace(each, rank=0, is_out=False))
+            if each.rank <= held.rank:
+                continue
+            known[each.id] = each
+            count = credits_due_back(topoff.credits, amount_minor, known.values()) - topoff.taken
+            topoff.taken += count
+            self.purchased -= count
+            went_minor = each.is_out * each.amount_minor - held.is_out * held.amount_minor
+            if went_minor > 0:
+                gone.append((each, went_minor, count))
+        if known == held_before:
+            return "unchanged", 0
+        self._forget_warnings()
+        if not gone:
+            return "returned" if self.purchased > before else "unchanged", self.purchased - before
+        self._claw_back(gone)
+        return "clawed_back", self.purchased - before
+
+    def _claw_back(self, gone: list[tuple[Reversal, int, int]]) -> None:
+        facts: dict[str, object] = {
+            "cause": max((each.cause for each, _, _ in gone), key=list(CorrectionCause).index),
+            "credits": sum(count for _, _, count in gone),
+            "amount_minor": sum(minor for _, minor, _ in gone),
+            "currency": "usd",
+            "balance": self.balance,
+            "switched_off": self.settings.enabled,
+        }
+        self.notices.append(("credits_clawed_back", facts))
+        if self.settings.enabled:
+            self.settings = replace(self.settings, enabled=False)
+            self._unblock()
+
     def fail_topoff(
         self, topoff_id: str, reason: FailureReason, refused: bool, cool_downs_s: tuple[int, ...]
     ) -> str:
@@ -414,15 +576,20 @@ class Model:
             "purchased": self.purchased,
             "standing": replace(self.standing),
             "topoff_id": self.topoff_id,
+            "card": (self.card, self.card_refused),
+            "paid_visits": {visit for visit, known in self.checkouts.items() if known.paid_by},
             "incident": self.incident_id if self.incident_open else "",
+            "sees_incident": [self.sees_incident(email) for email in PEOPLE],
             "retry_at_ms": self.retry_at_ms,
             "calls": {
                 sid: (call.verdict, call.state, call.debited) for sid, call in self.calls.items()
             },
             "topoffs": {topoff_id: topoff.state for topoff_id, topoff in self.topoffs.items()},
+            "taken_back": {topoff_id: topoff.taken for topoff_id, topoff in self.topoffs.items()},
             "charges_owed": {
                 topoff_id for topoff_id, topoff in self.topoffs.items() if topoff.state.in_flight
             },
             "look_owed_at_ms": self.look_owed_at_ms,
             "cycle": (self.cycle_no, self.cycle_start_ms, self.cycle_end_ms, self.cycle_end_ms),
+            "subscription": (self.subscription, self.reading_owed),
         }

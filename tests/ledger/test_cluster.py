@@ -10,14 +10,20 @@ from redis import ResponseError
 
 from gatekeeper.domain.account import Card, NewAccount, TopoffSettings, new_account_id
 from gatekeeper.domain.call import CallEnd, CallId, Decision
+from gatekeeper.domain.checkout import CheckoutMode
+from gatekeeper.domain.correction import CorrectionCause, Reversal
 from gatekeeper.domain.incident import FailureReason
+from gatekeeper.domain.person import Member, Role
+from gatekeeper.jobs import checkout_task
+from gatekeeper.ledger.checkouts import NewCheckout, PaidPurchase, SavedCard
 from gatekeeper.ledger.client import connect
+from gatekeeper.ledger.corrections import CreditedPayment
 from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.ledger.sign_ins import sign_in_task
 from gatekeeper.ledger.topoffs import Payment
 from gatekeeper.sandbox.stack import free_port
 from gatekeeper.sandbox.valkey import EmbeddedValkey
 from tests.conftest import wait_until
-from gatekeeper.ledger.corrections import CreditedPayment
 
 ACCOUNT_SID = "AC" + "1" * 32
 NUMBER = "+15550001111"
@@ -36,6 +42,36 @@ def cluster_ledger(tmp_path: Path) -> Iterator[Ledger]:
             client.eval("return 1", 2, "gk:{0}:a", "gk:{1}:a")
         yield Ledger(client, shards=16)
         client.close()
+
+
+def _let_somebody_in(ledger: Ledger, account_id: str) -> None:
+    ledger.members.set_member(account_id, Member("b@example.com", Role.VIEWER))
+    link_id = ledger.sign_ins.request_link("b@example.com", "/")
+    ledger.owed.strike_owed(link_id, sign_in_task(link_id))
+    assert ledger.sign_ins.use_link(link_id) is not None
+    token = ledger.sessions.start("b@example.com", "")
+    assert ledger.sessions.use(token) is not None
+    ledger.sessions.end_all("b@example.com")
+    assert ledger.members.accounts_of("b@example.com") == [account_id]
+
+
+def _visit_checkout(ledger: Ledger, account_id: str) -> None:
+    purchase, setup = f"{account_id}-00000000000a", f"{account_id}-00000000000b"
+    ledger.checkouts.open_checkout(
+        NewCheckout(purchase, "cs_1", "cus_1", 7, 70, "usd"), look_at_ms=0
+    )
+    since_ms = ledger.owed.owed_since(account_id, checkout_task(purchase))
+    assert since_ms is not None
+    assert ledger.owed.postpone_owed(
+        account_id, checkout_task(purchase), since_ms=since_ms, due_ms=since_ms + 1
+    )
+    ledger.checkouts.note_checkout(setup, CheckoutMode.SETUP, session="cs_2")
+    saved = SavedCard(Card("cus_1", "pm_2", "visa", "4242", ""), 1)
+    ledger.checkouts.save_card(setup, saved)
+    payment = Payment("pi_7", 70, "usd", "cus_1", "4242")
+    ledger.checkouts.credit_purchase(PaidPurchase(purchase, 7, payment, "pm_1", "", saved))
+    ledger.checkouts.forget(setup)
+    ledger.checkouts.forget_customer(account_id, "cus_of_nobody")
 
 
 def test_a_whole_story_on_a_cluster(cluster_ledger: Ledger) -> None:
@@ -60,6 +96,11 @@ def test_a_whole_story_on_a_cluster(cluster_ledger: Ledger) -> None:
     ledger.topoffs.request_topoff(account_id, topoff_id)
     ledger.topoffs.settle_topoff(topoff_id, Payment("pi_1", 100, "usd", "cus_1", ""))
     ledger.topoffs.look_at_threshold(account_id)
+    refund = Reversal("re_1", CorrectionCause.REFUND, 1, 10, is_out=True)
+    ledger.corrections.correct_payment(
+        account_id, CreditedPayment(topoff_id, "pi_1", 10, 100, "usd"), [refund]
+    )
+    _visit_checkout(ledger, account_id)
     ledger.accounts.add_credits(account_id, 5, reference="r", cause="test")
     ledger.accounts.remove_credits(account_id, 5, reference="q", cause="test")
     ledger.accounts.update_account(account_id, name="Baker")
@@ -69,5 +110,6 @@ def test_a_whole_story_on_a_cluster(cluster_ledger: Ledger) -> None:
         ledger.owed.strike_owed(account_id, task.task)
     ledger.owed.strike_owed(account_id, f"cycle:{account_id}")
     ledger.numbers.release_number(NUMBER, account_id)
+    _let_somebody_in(ledger, account_id)
     assert [task for task, _ in ledger.owed.tasks(shard)] == []
-    assert ledger.accounts.account(account_id).balance == 3 + 10
+    assert ledger.accounts.account(account_id).balance == 3 + 10 + 7 - 1

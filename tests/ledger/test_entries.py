@@ -86,6 +86,25 @@ def _play_topoffs(desk: Desk) -> Story:
     ]
 
 
+def _play_a_purchase(desk: Desk) -> Story:
+    desk.buy("pi_bought")
+    return [(EntryType.PURCHASE_SUCCEEDED, desk.purchase_id, "pi_bought", "")]
+
+
+def _play_corrections(desk: Desk) -> Story:
+    """Refund the newest top-off in part; the refund fails, and then its payment is disputed."""
+    topoff_id = next(e.ref for e in _entries(desk) if e.type is EntryType.TOPOFF_SUCCEEDED)
+    for rank in (1, 2):
+        refund = Reversal("re_1", CorrectionCause.REFUND, rank, 100, is_out=rank == 1)
+        desk.correct(topoff_id, refund)
+    desk.correct(topoff_id, Reversal("du_1", CorrectionCause.DISPUTE, 1, 100, is_out=True))
+    return [
+        (EntryType.CREDITS_CLAWED_BACK, topoff_id, "refund", ""),
+        (EntryType.CREDITS_RETURNED, topoff_id, "refund", ""),
+        (EntryType.CREDITS_CLAWED_BACK, topoff_id, "dispute", ""),
+    ]
+
+
 def _play_a_new_period(desk: Desk, clock: MovableClock) -> Story:
     start_ms = desk.account.cycle_start_ms
     desk.ledger.cycles.set_cycle(desk.id, allotment=3, anchor_ms=NOON_MS, interval=Interval.MONTHLY)
@@ -100,8 +119,18 @@ def _play_a_new_period(desk: Desk, clock: MovableClock) -> Story:
     ]
 
 
+def _play_a_subscription(desk: Desk) -> Story:
+    """Let a subscription drive the account that is not paid, and then is."""
+    desk.subscribed(SubscriptionStatus.UNPAID).subscribed(SubscriptionStatus.ACTIVE)
+    return [
+        (EntryType.ALLOTMENT_WITHHELD, "sub_1", "unpaid", ""),
+        (EntryType.ALLOTMENT_RESTORED, "sub_1", "active", ""),
+    ]
+
+
 def test_r15_every_entry_names_what_caused_it_and_why(desk: Desk, clock: MovableClock) -> None:
-    story = _play_calls(desk) + _play_topoffs(desk) + _play_a_new_period(desk, clock)
+    story = _play_calls(desk) + _play_topoffs(desk) + _play_corrections(desk)
+    story += _play_a_purchase(desk) + _play_a_new_period(desk, clock) + _play_a_subscription(desk)
     assert _told(desk) == story
     assert {entry_type for entry_type, *_ in story} == set(EntryType)
 
@@ -119,16 +148,24 @@ def test_r15_a_calls_entries_carry_its_explanation_and_its_duration(desk: Desk) 
     ):
         assert read_call(detail[entry_type, call.call_sid]).verdict == _verdict(desk, call)
         assert detail[EntryType.CALL_SETTLED, call.call_sid] == "7"
-def _play_a_subscription(desk: Desk) -> Story:
-    """Let a subscription drive the account that is not paid, and then is."""
-    desk.subscribed(SubscriptionStatus.UNPAID).subscribed(SubscriptionStatus.ACTIVE)
-    return [
-        (EntryType.ALLOTMENT_WITHHELD, "sub_1", "unpaid", ""),
-        (EntryType.ALLOTMENT_RESTORED, "sub_1", "active", ""),
-    ]
-
-
     assert detail[EntryType.ACCOUNT_OPENED, desk.id] == ""
+
+
+def test_r15_a_correction_says_who_made_it_or_by_what_money_went_back(desk: Desk) -> None:
+    desk.open().card().topoff(amount=20)
+    topoff_id = desk.paid_topoff()
+    accounts = desk.ledger.accounts
+    accounts.add_credits(desk.id, 2, reference="gift", cause="goodwill", by="ada")
+    accounts.remove_credits(desk.id, 1, reference="slip", cause="mistake", by="bob")
+    accounts.add_credits(desk.id, 2, reference="bought", cause="purchase")
+    desk.correct(topoff_id, Reversal("re_1", CorrectionCause.REFUND, 1, 100, is_out=True))
+    assert {entry.ref: entry.detail for entry in _entries(desk)} == {
+        desk.id: "",
+        "gift": "ada",
+        "slip": "bob",
+        "bought": "",
+        topoff_id: "re_1",
+    }
 
 
 def _verdict(desk: Desk, call: CallId) -> object:

@@ -6,12 +6,20 @@ import re
 
 import pytest
 
+from gatekeeper.domain.account import Card
 from gatekeeper.domain.call import CallEnd, CallId, Decision
+from gatekeeper.domain.checkout import CheckoutMode
+from gatekeeper.domain.correction import CorrectionCause, Reversal
 from gatekeeper.domain.cycle import Interval
+from gatekeeper.domain.person import Member, Role
+from gatekeeper.domain.subscription import SubscriptionStatus
 from gatekeeper.ledger import keys
 from gatekeeper.ledger.calls import Settlement, Told
+from gatekeeper.ledger.checkouts import NewCheckout, SavedCard
 from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.ledger.sessions import SESSION_IDLE_S
 from gatekeeper.ledger.shard_count import fix_shard_count
+from gatekeeper.ledger.sign_ins import LINK_LIFE_S
 from gatekeeper.ledger.topoffs import Charge
 from tests.conftest import NOON_MS, wait_until
 from tests.ledger.desk import NUMBER, Desk, new_call
@@ -28,17 +36,28 @@ LIFETIMES_S = {
     "gk:{s}:numbers:<id>": None,
     "gk:{s}:call:<id>:<AC>:<CA>": CALL_S,
     "gk:{s}:topoff:<id>": 400 * DAY_S,
+    "gk:{s}:checkout:<id>": 400 * DAY_S,
     "gk:{s}:payment:<id>:<ref>": 400 * DAY_S,
+    "gk:{s}:clawback:<id>:<pi>": 400 * DAY_S,
     "gk:{s}:incident:<id>": None,
+    "gk:{s}:dismissed:<inc>": 400 * DAY_S,
     "gk:{s}:notice:<id>": 90 * DAY_S,
+    "gk:{s}:told:<notice>": 90 * DAY_S,
+    "gk:{s}:members:<id>": None,
+    "gk:{s}:sign-in:<link>": LINK_LIFE_S,
     "gk:{s}:log": None,
     "gk:{s}:owed": None,
     "gk:{s}:tries": None,
     "gk:number:<E.164>": None,
+    "gk:subscription:<sub>": None,
+    "gk:person:<e-mail>": None,
+    "gk:session:<digest>": SESSION_IDLE_S,
+    "gk:sessions:<e-mail>": 14 * DAY_S,
+    "gk:sign-ins:<who>": 15 * 60,
+    "gk:sso:<digest>": 10 * 60,
     "gk:outages": None,
     "gk:shards": None,
 }
-    "gk:{s}:clawback:<id>:<pi>": 400 * DAY_S,
 PROBE = "gk:probe"
 #: A server counts down while a test runs.
 SLACK_S = 60
@@ -82,7 +101,8 @@ def _decide_and_end_calls_in_every_way(desk: Desk) -> None:
 def _end_topoffs_in_every_way(desk: Desk) -> str:
     """Let top-offs fail, be canceled and succeed; returns the id of one that is in flight."""
     desk.card().topoff(threshold=50, amount=60)
-    desk.failed_topoff(desk.decline)
+    declined = desk.failed_topoff(desk.decline)
+    desk.ledger.incidents.dismiss_incident(declined, "a@example.com")
     late = desk.card().account.topoff_id
     desk.begin(late)
     desk.break_down(late)
@@ -90,6 +110,7 @@ def _end_topoffs_in_every_way(desk: Desk) -> str:
     in_time = desk.topoff(threshold=99, amount=100).account.topoff_id
     desk.begin(in_time)
     desk.succeed(in_time)
+    desk.correct(in_time, Reversal("re_1", CorrectionCause.REFUND, 1, 100, is_out=True))
     desk.topoff(threshold=300, amount=310)
     canceled = desk.account.topoff_id
     desk.topoff(on=False)
@@ -100,9 +121,33 @@ def _end_topoffs_in_every_way(desk: Desk) -> str:
     return in_flight
 
 
+def _visit_checkout_in_every_way(desk: Desk) -> None:
+    checkouts = desk.ledger.checkouts
+    visits = [f"{desk.id}-{n:012x}" for n in range(3)]
+    checkouts.open_checkout(NewCheckout(visits[0], "cs_1", "cus_1", 5, 125, "usd"), look_at_ms=0)
+    checkouts.open_checkout(NewCheckout(visits[1], "cs_2", "cus_1"), look_at_ms=0)
+    checkouts.note_checkout(visits[2], CheckoutMode.PAYMENT, payment_intent="pi_1")
+    card = Card("cus_1", "pm_1", "visa", "4242", "12/2031")
+    checkouts.keep_customer(desk.id, "cus_0")
+    checkouts.forget_customer(desk.id, checkouts.customer(desk.id))
+    checkouts.save_card(visits[1], SavedCard(card, NOON_MS))
+    desk.buy()
+
+
+def _let_people_in(desk: Desk) -> None:
+    ledger, email = desk.ledger, "b@example.com"
+    ledger.members.set_member(desk.id, Member(email, Role.VIEWER))
+    ledger.members.note_told(f"{desk.id}-0123456789ab", email)
+    ledger.sign_ins.count_request(email)
+    ledger.sign_ins.request_link(email, "/")
+    ledger.sign_ins.use_token("token")
+    ledger.sessions.use(ledger.sessions.start(email, "Firefox"))
+
+
 def _play_a_whole_story(desk: Desk) -> str:
     """Bring every key of the table about; returns the id of the top-off that is in flight."""
     _decide_and_end_calls_in_every_way(desk)
+    _let_people_in(desk)
     ledger = desk.ledger
     ledger.cycles.set_cycle(desk.id, allotment=9, anchor_ms=NOON_MS, interval=Interval.MONTHLY)
     ledger.accounts.remove_credits(desk.id, 1, reference="slip", cause="mistake")
@@ -110,8 +155,10 @@ def _play_a_whole_story(desk: Desk) -> str:
     ledger.outages.note(NOON_MS, NOON_MS + 1)
     ledger.accounts.update_account(desk.id, route="sip:bob@example.com", drop_message="Closed.")
     ledger.numbers.assign_number(NUMBER, desk.id)
-    desk.correct(in_time, Reversal("re_1", CorrectionCause.REFUND, 1, 100, is_out=True))
-    return _end_topoffs_in_every_way(desk)
+    in_flight = _end_topoffs_in_every_way(desk)
+    _visit_checkout_in_every_way(desk)
+    desk.subscribed(SubscriptionStatus.UNPAID)
+    return in_flight
 
 
 def test_every_key_lives_as_long_as_the_table_says(desk: Desk) -> None:
@@ -137,11 +184,21 @@ def test_every_field_of_a_hash_is_described(desk: Desk) -> None:
     client = desk.ledger.client
     fields = {
         str(field)
-        for pattern in ("gk:{*}:*:acct_*", "gk:number:*")
+        for pattern in ("gk:{*}:*:acct_*", "gk:{*}:sign-in:*", "gk:session:*", "gk:number:*")
         for key in client.scan_iter(pattern, _type="HASH")
+        if ":members:" not in key  # whose fields are people
         for field in client.hkeys(key)
     }
     assert fields <= set(re.findall(r"`(\w+)`", keys.__doc__ or ""))
+
+
+def test_a_topoff_outlives_the_dispute_of_its_payment(desk: Desk) -> None:
+    desk.open().card().topoff(amount=20)
+    topoff_id = desk.paid_topoff()
+    client, own = desk.ledger.client, desk.ledger.keys.of_account(desk.id)
+    client.expire(own.topoff(topoff_id), DAY_S)
+    desk.correct(topoff_id, Reversal("du_1", CorrectionCause.DISPUTE, 1, 500, is_out=True))
+    assert client.ttl(own.topoff(topoff_id)) > 399 * DAY_S
 
 
 def test_a_probe_leaves_nothing_behind(ledger: Ledger) -> None:
@@ -171,12 +228,3 @@ def _ttl_s_after_a_day(desk: Desk, call: CallId) -> int:
     key = desk.ledger.keys.of_account(desk.id).call(call)
     desk.ledger.client.expire(key, CALL_S - DAY_S)
     return _ttl_s(desk, call)
-def test_a_topoff_outlives_the_dispute_of_its_payment(desk: Desk) -> None:
-    desk.open().card().topoff(amount=20)
-    topoff_id = desk.paid_topoff()
-    client, own = desk.ledger.client, desk.ledger.keys.of_account(desk.id)
-    client.expire(own.topoff(topoff_id), DAY_S)
-    desk.correct(topoff_id, Reversal("du_1", CorrectionCause.DISPUTE, 1, 500, is_out=True))
-    assert client.ttl(own.topoff(topoff_id)) > 399 * DAY_S
-
-

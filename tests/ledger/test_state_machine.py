@@ -25,25 +25,39 @@ from gatekeeper.domain.account import (
     new_account_id,
 )
 from gatekeeper.domain.call import CallEnd, CallId, CallRecord, Decision
+from gatekeeper.domain.checkout import CheckoutState
+from gatekeeper.domain.correction import CorrectionCause, Reversal
 from gatekeeper.domain.cycle import Interval
 from gatekeeper.domain.incident import INTERNAL_ERROR_COOL_DOWNS_S, FailureReason
 from gatekeeper.domain.notice import KIND_OF_NOTICE
+from gatekeeper.domain.subscription import Plans, SubscriptionStatus, SubscriptionTerms
 from gatekeeper.domain.topoff import TopoffState
+from gatekeeper.ledger.checkouts import NewCheckout, PaidPurchase, SavedCard
 from gatekeeper.ledger.client import connect
-from gatekeeper.ledger.errors import CorrectionRefused, PaymentMismatch, UnknownTopoff
+from gatekeeper.ledger.corrections import CreditedPayment
+from gatekeeper.ledger.errors import (
+    CorrectionRefused,
+    DrivenBySubscription,
+    LedgerRefusal,
+    PaymentMismatch,
+    UnknownTopoff,
+)
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.ledger.records import read_call
 from gatekeeper.ledger.topoffs import Payment
 from gatekeeper.sandbox.valkey import EmbeddedValkey
 from tests.conftest import NOON_MS, MovableClock
-from tests.ledger.model import Model
+from tests.ledger.model import PEOPLE, Model
 
 ACCOUNT_SID = "AC" + "5" * 32
 NUMBER = "+15550001111"
+DAY_MS = 86_400_000
 PRICE_MINOR = 25
 
 call_sids = st.integers(0, 7).map(lambda n: f"CA{n:032x}")
+visits = st.integers(0, 40).map(lambda n: f"{n:012x}")
 new_call_sids = st.integers(8, 10_000).map(lambda n: f"CA{n:032x}")
+people = st.sampled_from(PEOPLE)
 cards = st.sampled_from(["pm_one", "pm_two", "pm_three"])
 topoff_settings = st.builds(
     TopoffSettings,
@@ -60,6 +74,23 @@ failures = st.sampled_from(
         (FailureReason.INTERNAL_ERROR, False, INTERNAL_ERROR_COOL_DOWNS_S),
         (FailureReason.NO_PAYMENT_METHOD, False, ()),
     ]
+)
+
+
+def _refund(name: str, rank: int, amount_minor: int) -> Reversal:
+    return Reversal(f"re_{name}", CorrectionCause.REFUND, rank, amount_minor, rank == 1)
+
+
+def _dispute(rank: int, amount_minor: int) -> Reversal:
+    return Reversal("du_a", CorrectionCause.DISPUTE, rank, amount_minor, rank % 2 == 1)
+
+
+#: Of a payment of 125 to 200 cents; readings of one may come in any order, older ones last.
+amounts_minor = st.sampled_from([1, 24, 25, 60, 200])
+readings = st.lists(
+    st.builds(_refund, st.sampled_from("abc"), st.integers(0, 2), amounts_minor)
+    | st.builds(_dispute, st.integers(0, 3), amounts_minor),
+    max_size=5,
 )
 
 
@@ -150,6 +181,56 @@ class LedgerMachine(RuleBasedStateMachine):
             assert changed == (expected in ("added", "removed"))
         except CorrectionRefused:
             assert expected in ("conflict", "too_much")
+
+    # Visits to Checkout
+
+    @rule(visit=visits, credits=st.integers(1, 5))
+    def open_checkout(self, visit: str, credits: int) -> None:
+        checkout_id = f"{self.id}-{visit}"
+        new = NewCheckout(checkout_id, "cs_1", "cus_1", credits, credits * PRICE_MINOR, "usd")
+        real = self.ledger.checkouts.open_checkout(new, look_at_ms=self.clock() + 600_000)
+        assert real == self.model.open_checkout(checkout_id, (credits, credits * PRICE_MINOR))
+
+    @rule(
+        visit=visits,
+        credits=st.none() | st.integers(1, 5),
+        payment_intent=st.sampled_from(["pi_one", "pi_one", "pi_two"]),
+        payment_method=cards,
+        saved_hours_ago=st.none() | st.integers(0, 3),
+    )
+    def credit_purchase(
+        self,
+        visit: str,
+        credits: int | None,
+        payment_intent: str,
+        payment_method: str,
+        saved_hours_ago: int | None,
+    ) -> None:
+        """Pay for what was asked, or for something else."""
+        checkout_id = f"{self.id}-{visit}"
+        known = self.model.checkouts.get(checkout_id)
+        asked = known.started_with if known else None
+        paid = (credits, credits * PRICE_MINOR) if credits else asked or (3, 3 * PRICE_MINOR)
+        saved = None if saved_hours_ago is None else self._saved(payment_method, saved_hours_ago)
+        at_ms = saved.at_ms if saved else 0
+        args = (paid, payment_intent, payment_method, at_ms)
+        expected = self.model.credit_purchase(checkout_id, *args)
+        payment = Payment(payment_intent, paid[1], "usd", "cus_1", "4242")
+        purchase = PaidPurchase(checkout_id, paid[0], payment, payment_method, "", saved)
+        try:
+            assert self.ledger.checkouts.credit_purchase(purchase) == expected
+        except PaymentMismatch:
+            assert expected == "mismatch"
+
+    @rule(visit=visits, payment_method=cards, hours_ago=st.integers(0, 3))
+    def save_card(self, visit: str, payment_method: str, hours_ago: int) -> None:
+        checkout_id, saved = f"{self.id}-5e7{visit[3:]}", self._saved(payment_method, hours_ago)
+        real = self.ledger.checkouts.save_card(checkout_id, saved)
+        assert real == self.model.save_card(checkout_id, payment_method, saved.at_ms)
+
+    def _saved(self, payment_method: str, hours_ago: int) -> SavedCard:
+        card = Card("cus_1", payment_method, "visa", "4242", "12/2031")
+        return SavedCard(card, self.clock() - hours_ago * 3_600_000)
 
     # Top-offs
 
@@ -248,6 +329,32 @@ class LedgerMachine(RuleBasedStateMachine):
         except PaymentMismatch:
             assert expected == "bad_move"
 
+    @precondition(lambda self: self.model.topoffs)
+    @rule(data=st.data(), told=readings)
+    def correct_payment(self, data: st.DataObject, told: list[Reversal]) -> None:
+        self._correct(data.draw(st.sampled_from(self._topoff_ids())), told)
+
+    def _correct(self, topoff_id: str, told: list[Reversal]) -> None:
+        credits = self.model.topoffs[topoff_id].credits
+        amount_minor = credits * PRICE_MINOR
+        payment = CreditedPayment(
+            topoff_id, f"pi_first_{topoff_id[-12:]}", credits, amount_minor, "usd"
+        )
+        real = self.ledger.corrections.correct_payment(self.id, payment, told)
+        expected = self.model.correct_payment(topoff_id, amount_minor, told)
+        assert (real.outcome, real.credits) == expected
+        assert real.balance == self.model.balance
+
+    @precondition(lambda self: self.model.topoff_id)
+    @rule(payment_method=cards, told=readings)
+    def charge_and_claw_back(self, payment_method: str, told: list[Reversal]) -> None:
+        """Correct a payment that was credited: few random ones are."""
+        topoff_id = self.model.topoff_id
+        self.charge_to_the_end(payment_method, None)
+        self.owed_mail_is_what_happened()
+        self._correct(topoff_id, told)
+        self._correct(topoff_id, told)
+
     @precondition(lambda self: self.model.topoff_id)
     @rule(payment_method=cards, failure=st.none() | failures)
     def charge_to_the_end(
@@ -271,6 +378,12 @@ class LedgerMachine(RuleBasedStateMachine):
         real = self.ledger.topoffs.request_topoff(self.id, incident)
         assert real == self.model.retry(incident)
 
+    @precondition(lambda self: self.model.incident_id)
+    @rule(email=people)
+    def dismiss(self, email: str) -> None:
+        real = self.ledger.incidents.dismiss_incident(self.model.incident_id, email)
+        assert real == self.model.dismiss(email)
+
     @precondition(lambda self: self.model.incident_open and not self.model.topoff_id)
     @rule(failure=st.none() | failures)
     def retry_and_charge(self, failure: tuple[FailureReason, bool, tuple[int, ...]] | None) -> None:
@@ -293,11 +406,62 @@ class LedgerMachine(RuleBasedStateMachine):
         interval=st.sampled_from(Interval),
     )
     def set_cycle(self, allotment: int, anchor_days: int, interval: Interval) -> None:
-        anchor_ms = NOON_MS + anchor_days * 86_400_000
-        self.ledger.cycles.set_cycle(
-            self.id, allotment=allotment, anchor_ms=anchor_ms, interval=interval
+        anchor_ms = NOON_MS + anchor_days * DAY_MS
+        refusal = pytest.raises(DrivenBySubscription)
+        with (
+            contextlib.nullcontext()
+            if self.model.set_cycle(allotment, anchor_ms, interval)
+            else refusal
+        ):
+            self.ledger.cycles.set_cycle(
+                self.id, allotment=allotment, anchor_ms=anchor_ms, interval=interval
+            )
+
+    @rule(
+        status=st.sampled_from(SubscriptionStatus) | st.just(SubscriptionStatus.ACTIVE),
+        start=st.sampled_from(["same", "earlier", "now"]),
+        days=st.integers(-3, 40),
+        anchor_days=st.integers(-400, 40),
+        allotments=st.tuples(st.integers(0, 6), st.integers(0, 6)),
+        link=st.booleans(),
+        name=st.sampled_from(["sub_a", "sub_a", "sub_b"]),
+    )
+    def read_subscription(
+        self,
+        status: SubscriptionStatus,
+        start: str,
+        days: int,
+        anchor_days: int,
+        allotments: tuple[int, int],
+        link: bool,
+        name: str,
+    ) -> None:
+        entitled = Plans({}).entitles(status)
+        old_ms, now_ms = self.model.cycle_start_ms, self.clock()
+        start_ms = {"same": old_ms, "earlier": old_ms - DAY_MS, "now": now_ms}[start]
+        terms = SubscriptionTerms(
+            id=name,
+            status=status,
+            anchor_ms=NOON_MS + anchor_days * DAY_MS,
+            interval=Interval.MONTHLY,
+            start_ms=start_ms,
+            end_ms=max(start_ms, now_ms + days * DAY_MS) if status.has_periods else None,
+            allotment=allotments[0] if entitled else 0,
+            next_allotment=allotments[1] if entitled else 0,
+            entitled=entitled,
         )
-        self.model.set_cycle(allotment, anchor_ms, interval)
+        subscriptions, task = self.ledger.subscriptions, f"subscription:{self.id}"
+        since_ms = self.ledger.owed.note_owed(self.id, task)
+        assert not subscriptions.set_subscription(self.id, terms, since_ms=since_ms - 1, link=link)
+        real = subscriptions.set_subscription(self.id, terms, since_ms=since_ms, link=link)
+        assert real == self.model.set_subscription(terms, link)
+
+    @rule()
+    def unlink_subscription(self) -> None:
+        driver = self.model.subscription or "sub_a"
+        refusal = pytest.raises(LedgerRefusal)
+        with contextlib.nullcontext() if self.model.unlink_subscription() else refusal:
+            self.ledger.subscriptions.unlink_subscription(self.id, driver)
 
     @rule(hours=st.sampled_from([0.5, 1, 6, 24, 10 * 24, 31 * 24, 70 * 24]))
     def wait(self, hours: float) -> None:
@@ -360,6 +524,14 @@ class LedgerMachine(RuleBasedStateMachine):
         records = self.ledger.client.mget(keys) if keys else []
         return {sid: read_call(str(record)) for sid, record in zip(sids, records, strict=True)}
 
+    def _paid_visits(self) -> set[str]:
+        found = (self.ledger.checkouts.find(visit) for visit in self.model.checkouts)
+        return {visit.id for visit in found if visit and visit.state is CheckoutState.SUCCEEDED}
+
+    def _taken_back(self, topoff_id: str) -> int:
+        key = self.ledger.keys.of_account(self.id).clawback(f"pi_first_{topoff_id[-12:]}")
+        return int(str(self.ledger.client.hget(key, "taken") or 0))
+
     def _snapshot(self) -> dict[str, object]:
         account = self.ledger.accounts.account(self.id)
         owed = dict(self._owed())
@@ -373,12 +545,23 @@ class LedgerMachine(RuleBasedStateMachine):
             "purchased": account.purchased,
             "standing": account.standing,
             "topoff_id": account.topoff_id,
+            "card": (account.card.payment_method, account.card.refused_code != "")
+            if account.card
+            else ("", False),
+            "paid_visits": self._paid_visits(),
             "incident": account.incident_id,
+            "sees_incident": [
+                self.ledger.incidents.unseen_incident(self.id, email) is not None
+                for email in PEOPLE
+            ],
             "retry_at_ms": account.retry_at_ms,
             "calls": {sid: (call.verdict, call.state, call.debited) for sid, call in calls.items()},
             "topoffs": {
                 topoff_id: self.ledger.topoffs.topoff(topoff_id).state
                 for topoff_id in self.model.topoffs
+            },
+            "taken_back": {
+                topoff_id: self._taken_back(topoff_id) for topoff_id in self.model.topoffs
             },
             "charges_owed": {
                 task.removeprefix("charge:") for task in owed if task.startswith("charge:")
@@ -390,6 +573,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 account.cycle_end_ms,
                 owed.get(f"cycle:{self.id}"),
             ),
+            "subscription": (account.subscription, f"subscription:{self.id}" in owed),
         }
 
 

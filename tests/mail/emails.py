@@ -16,6 +16,7 @@ from gatekeeper.domain.notice import (
     CallsDropped,
     CreditsClawedBack,
     Notice,
+    PurchaseSucceeded,
     TopoffFailed,
     TopoffSucceeded,
 )
@@ -56,6 +57,29 @@ DROPPED = CallsDropped(
     balance=0,
 )
 LOW = BalanceLow(id="balance_low:1", account_id="acc_1", at_ms=AT_MS, balance=49, threshold=50)
+CLAWED_BACK = CreditsClawedBack(
+    id="credits_clawed_back:1",
+    account_id="acc_1",
+    at_ms=AT_MS,
+    cause=CorrectionCause.REFUND,
+    credits=40,
+    amount_minor=1000,
+    currency="usd",
+    balance=160,
+    switched_off=True,
+)
+
+BOUGHT = PurchaseSucceeded(
+    id="purchase_succeeded:1",
+    account_id="acc_1",
+    at_ms=AT_MS,
+    credits=500,
+    amount_minor=12500,
+    currency="usd",
+    card_last4="4444",
+    receipt_url="https://pay.example/receipts/1?a=1&b=2",
+    balance=512,
+)
 
 DROP_REASONS = (
     Reason.EMPTY_TOPOFF_OFF,

@@ -246,6 +246,49 @@ def test_large_and_negative_balances_are_readable() -> None:
 
 
 # --- time ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("cause", "subject", "why"),
+    [
+        (CorrectionCause.REFUND, "Payment refunded: 40 credits removed", "was refunded"),
+        (
+            CorrectionCause.DISPUTE,
+            "Payment in dispute: 40 credits removed",
+            "its credits are returned",
+        ),
+    ],
+)
+def test_credits_taken_back_are_explained(cause: CorrectionCause, subject: str, why: str) -> None:
+    message = compose(replace(CLAWED_BACK, cause=cause), OWNER, SENDER)
+    assert message["Subject"] == subject
+    for body in readable(message):
+        for said in (why, "For the $10.00 that went back, 40 credits were removed", "160 credits"):
+            assert said in body
+        assert "Auto top-off has been switched off" in body
+        assert "AI Receptionist → Settings and enable Auto Top-Off" in body
+
+
+def test_a_refund_of_less_than_a_credit_says_so() -> None:
+    cents = replace(CLAWED_BACK, credits=0, amount_minor=1)
+    for body in readable(compose(cents, OWNER, SENDER)):
+        assert "For the $0.01 that went back, 0 credits were removed" in body
+
+
+def test_auto_topoff_that_was_off_before_is_not_said_to_have_been_switched_off() -> None:
+    for body in readable(compose(replace(CLAWED_BACK, switched_off=False), OWNER, SENDER)):
+        assert "switched off" not in body
+        assert "Auto top-off is off." in body
+
+
+def test_a_purchase_has_its_receipt() -> None:
+    message = compose(BOUGHT, OWNER, SENDER)
+    assert message["Subject"] == "Receipt: 500 credits bought"
+    for body in readable(message):
+        for said in ("500 credits", "$125.00", "ending in 4444", "512 credits"):
+            assert said in body
+    assert BOUGHT.receipt_url in text_of(message)
+    assert BOUGHT.receipt_url in PageText(html_of(message)).links
+
+
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,29 @@ def test_the_same_event_again_is_fine_and_changes_nothing(
     assert [line["outcome"] for line in logs] == ["credited", "repeated", "repeated"]
 
 
+def test_a_purchase_is_written_down_to_be_looked_into(
+    client: FlaskClient, ledger: Ledger, topoff_id: str, logs: Logs
+) -> None:
+    purchase = f"{ACCOUNT}-00000000b0b0"
+    bought = {"account": ACCOUNT, "purchase": purchase}
+    assert post(client, succeeded(topoff_id, metadata=bought)) == 200
+    session = {"id": "cs_test_1", "object": "checkout.session", "metadata": bought}
+    assert post(client, event("checkout.session.completed", session)) == 200
+    assert ledger.owed.is_owed(ACCOUNT, f"checkout:{purchase}")
+    assert ledger.accounts.account(ACCOUNT).balance == 0
+    assert [line["outcome"] for line in logs] == ["owed", "owed"]
+    assert (logs[0]["account"], logs[1]["checkout"]) == (ACCOUNT, purchase)
+
+
+def test_a_purchase_for_nobody_is_an_error_in_the_log(
+    client: FlaskClient, topoff_id: str, logs: Logs
+) -> None:
+    nobody = "acct_00000000000z"
+    bought = {"account": nobody, "purchase": f"{nobody}-00000000b0b0"}
+    assert post(client, succeeded(topoff_id, metadata=bought)) == 200
+    assert [(line["log_level"], line["outcome"]) for line in logs] == [("error", "unknown_account")]
+
+
 @pytest.mark.parametrize("secret", SECRETS)
 def test_both_secrets_of_a_rotation_are_good(
     client: FlaskClient, topoff_id: str, secret: str

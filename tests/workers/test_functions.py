@@ -11,7 +11,7 @@ from gatekeeper.jobs import email_task
 from gatekeeper.mail.smtp_errors import MailServerUnavailable, RecipientRefused
 from gatekeeper.sandbox.mailbox import Behaviour, Mailbox
 from tests.payments.till import Debtor, Till
-from workers.charges import charge
+from workers.charges import charge, finish_checkout
 from workers.emails import send_notice
 from workers.upkeep import correct_payment, look_at_threshold
 
@@ -58,6 +58,24 @@ def test_a_look_says_what_it_came_to(own: Parts, debtor: Debtor) -> None:
 
 
 def test_a_notice_is_sent_and_struck_off(
+def test_a_correction_says_what_it_came_to(till: Till, debtor: Debtor) -> None:
+    charge(debtor.topoff_id)
+    paid = till.topoff(debtor).payment_intent
+    till.stripe.v1.refunds.create({"payment_intent": paid, "amount": 1000})
+    assert json.loads(json.dumps(correct_payment(paid))) == {
+        "outcome": "clawed_back",
+        "account": debtor.account_id,
+        "credits": -40,
+    }
+
+
+def test_a_visit_to_checkout_says_how_it_ended(till: Till) -> None:
+    buyer = Buyer(till)
+    visit_id = buyer.bought()
+    assert [finish_checkout(visit_id) for _ in range(2)] == ["credited", "repeated"]
+    buyer.assert_credited_once(visit_id)
+
+
     own: Parts, mailbox: Mailbox, debtor: Debtor, notice_id: str
 ) -> None:
     assert send_notice(notice_id) == "sent"

@@ -13,6 +13,8 @@ from gatekeeper.jobs import (
     QUEUES,
     SPECS,
     argument_of,
+    checkout_task,
+    correction_task,
     email_task,
     job_id,
     spec_of,
@@ -29,6 +31,9 @@ TASKS = (
     *(email_task(kind, RECORD) for kind in NoticeKind),
 )
 
+    subscription_task(ACCOUNT),
+    correction_task(PAYMENT),
+    checkout_task(RECORD),
 
 @pytest.mark.parametrize("path", sorted(FUNC_PATHS))
 def test_every_job_is_a_function_of_one_id(path: str) -> None:

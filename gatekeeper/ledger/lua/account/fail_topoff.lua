@@ -26,7 +26,7 @@ redis.call('HSET', KEYS[9], 'state', 'failed', 'finished_at_ms', NOW, 'reason', 
 redis.call('EXPIRE', KEYS[9], RECORD_KEPT_S)
 redis.call('HDEL', ACCOUNT, 'topoff', 'topoff_state')
 account.topoff, account.topoff_state = '', ''
-append(account, 'topoff_failed', 0, 0, ARGV[5], reason)
+append(account, 'topoff_failed', 0, 0, ARGV[5], reason, '', f[5] and f[5] .. ' ' .. f[6] or '')
 strike('charge:' .. ARGV[5])
 
 if not account.topoff_on then return { 'failed_quietly' } end

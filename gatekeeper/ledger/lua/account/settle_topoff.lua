@@ -34,7 +34,7 @@ redis.call('HDEL', KEYS[9], 'reason')
 redis.call('EXPIRE', KEYS[9], RECORD_KEPT_S)
 if account.topoff == ARGV[5] then redis.call('HDEL', ACCOUNT, 'topoff', 'topoff_state') end
 unblock(account, 'topoff_succeeded')
-append(account, 'topoff_succeeded', 0, credits, ARGV[5], ARGV[6])
+append(account, 'topoff_succeeded', 0, credits, ARGV[5], ARGV[6], '', ARGV[7] .. ' ' .. ARGV[8])
 forget_warnings(account)
 notify('topoff_succeeded', 'credits', credits, 'amount_minor', ARGV[7], 'currency', ARGV[8],
   'card_last4', last4, 'balance', account.balance)

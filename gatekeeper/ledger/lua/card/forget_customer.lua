@@ -1,0 +1,12 @@
+-- Forget which customer at Stripe the account was: it was deleted there, and its card with it.
+-- ARGV[5] customer
+-- Replies {'unknown_account' | 'forgotten' | 'another'}
+--   'another': the account is, or by now is, another customer; nothing was changed
+-- Writes the profile; the card goes too.
+
+if redis.call('EXISTS', ACCOUNT) == 0 then return { 'unknown_account' } end
+if redis.call('HGET', PROFILE, 'customer') ~= ARGV[5] then return { 'another' } end
+redis.call('HDEL', PROFILE, 'customer', 'payment_method', 'card_brand', 'card_last4',
+  'card_expiry', 'card_refused')
+redis.call('HSET', PROFILE, 'customer_before', ARGV[5])
+return { 'forgotten' }
