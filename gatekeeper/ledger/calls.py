@@ -133,7 +133,6 @@ class Calls:
             number,
             self._kept_s,
             told,
-            "",
             keys=self._key(account_id, call),
         )
         return Told(reply[0])

@@ -24,7 +24,7 @@ from gatekeeper.domain.call import (
 from gatekeeper.domain.correction import CorrectionCause, Reversal, credits_due_back
 from gatekeeper.domain.cycle import Interval, period_of
 from gatekeeper.domain.incident import FailureReason
-from gatekeeper.domain.subscription import SubscriptionTerms
+from gatekeeper.domain.subscription import SubscriptionStatus, SubscriptionTerms
 from gatekeeper.domain.topoff import TOPOFF_MOVES, TopoffState, topoff_is_due
 
 #: Two of the account's members.
@@ -75,7 +75,7 @@ class Model:
     cycle_no: int = 1
     cycle_start_ms: int = 0
     cycle_end_ms: int | None = None
-    withheld: int = 0
+    withheld: int | None = None
     subscription: str = ""
     reading_owed: bool = False
     purchased: int = 0
@@ -125,7 +125,7 @@ class Model:
 
     def _begin_period(self, allotment: int, start_ms: int) -> None:
         self.allotment = self.granted = allotment
-        self.withheld = 0
+        self.withheld = None
         self.cycle_no += 1
         self.cycle_start_ms = start_ms
         self._forget_warnings()
@@ -155,32 +155,37 @@ class Model:
             self.reading_owed = True
             return False
         ahead_ms, before = terms.start_ms - self.cycle_start_ms, self.balance
+        not_over = terms.end_ms is not None and terms.end_ms > self.cycle_start_ms
+        is_current = ahead_ms == 0 or linking or (ahead_ms < 0 and not_over)
         self.subscription, self.reading_owed = terms.id, linking
         self.anchor_ms, self.interval = terms.anchor_ms, terms.interval
         self.allotment_size = terms.next_allotment
         if ahead_ms > 0:
             self._begin_period(terms.allotment, terms.start_ms)
             before = self.balance
-        elif ahead_ms == 0 or linking:
-            self.cycle_start_ms = terms.start_ms
+        elif is_current:
+            if self.cycle_end_ms is None:
+                self.cycle_start_ms = terms.start_ms
             if terms.entitled:
-                self._grant(self.withheld)
-                self.withheld = 0
-                self._grant(max(0, terms.allotment - self.granted))
-                self.granted = max(self.granted, terms.allotment)
-        if not terms.entitled and self.allotment:
-            self.withheld += self.allotment
-            self.allotment = 0
-            self._warn_if_low(before)
-        if terms.end_ms is None or ahead_ms >= 0 or linking:
+                self._grant(self.withheld or 0)
+                self.withheld = None
+                if linking or terms.status is not SubscriptionStatus.PAST_DUE:
+                    self._grant(max(0, terms.allotment - self.granted))
+                    self.granted = max(self.granted, terms.allotment)
+        if not terms.entitled:
+            self.withheld = (self.withheld or 0) + self.allotment
+            if self.allotment:
+                self.allotment = 0
+                self._warn_if_low(before)
+        if terms.end_ms is None or ahead_ms > 0 or is_current:
             self.cycle_end_ms = terms.end_ms
         return True
 
     def unlink_subscription(self) -> bool:
         linked, self.subscription = bool(self.subscription), ""
         if linked:
-            self.granted -= self.withheld
-            self.withheld, self.reading_owed = 0, False
+            self.granted -= self.withheld or 0
+            self.withheld, self.reading_owed = None, False
         return linked
 
     # What stands
@@ -261,6 +266,8 @@ class Model:
     def _give_back(self, call: ModelCall) -> None:
         if call.verdict.bucket is Bucket.PURCHASED:
             self.purchased += 1
+        elif call.cycle_no == self.cycle_no and self.withheld is not None:
+            self.withheld += 1
         elif call.cycle_no == self.cycle_no:
             self.allotment += 1
 
@@ -429,9 +436,7 @@ class Model:
         if credits > 0:
             self._forget_warnings()
             return "added"
-        self._look()
-        if not self.wants_topoff:
-            self._warn_if_low(before)
+        self._warn_if_low(before)
         return "removed"
 
     # Top-offs
@@ -464,13 +469,15 @@ class Model:
 
     def begin_charge(self, topoff_id: str) -> str:
         topoff = self.topoffs[topoff_id]
-        if topoff.state is TopoffState.CHARGING:
+        if topoff.payment_intent and topoff.state is TopoffState.CHARGING:
             return "charge"
-        if topoff.state is not TopoffState.REQUESTED:
+        if not topoff.state.in_flight:
             return "finished"
         if not self.settings.enabled or self.suspended:
             topoff.state, self.topoff_id = TopoffState.CANCELED, ""
             return "canceled"
+        if topoff.state is TopoffState.CHARGING:
+            return "charge"
         if not self.card:
             return "no_payment_method"
         topoff.card = self.card
@@ -546,10 +553,8 @@ class Model:
     ) -> str:
         self.turn_if_over()
         topoff = self.topoffs[topoff_id]
-        if topoff.state in (TopoffState.FAILED, TopoffState.SUCCEEDED):
+        if not topoff.state.in_flight:
             return "repeated"
-        if TopoffState.FAILED not in TOPOFF_MOVES[topoff.state]:
-            return "bad_move"
         topoff.state, self.topoff_id = TopoffState.FAILED, ""
         if not self.settings.enabled:
             return "failed_quietly"
@@ -591,5 +596,6 @@ class Model:
             },
             "look_owed_at_ms": self.look_owed_at_ms,
             "cycle": (self.cycle_no, self.cycle_start_ms, self.cycle_end_ms, self.cycle_end_ms),
+            "granted": (self.granted, self.withheld or 0),
             "subscription": (self.subscription, self.reading_owed),
         }

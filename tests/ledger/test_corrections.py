@@ -18,7 +18,7 @@ from gatekeeper.domain.incident import Resolution
 from gatekeeper.domain.notice import CreditsClawedBack
 from gatekeeper.ledger.corrections import Corrected, Correction, CreditedPayment
 from gatekeeper.ledger.ledger import Ledger
-from gatekeeper.ledger.topoffs import Charge
+from gatekeeper.ledger.topoffs import Charge, Look
 from tests.conftest import MovableClock
 from tests.ledger.desk import PRICE_MINOR, Desk, new_call
 
@@ -153,10 +153,16 @@ def test_r13_a_dispute_and_a_refund_of_the_same_money_take_it_once(
     assert desk.correct(topoff_id, refund(PAID_MINOR, status="failed")).credits == CREDITS
 
 
+def _use_up(desk: Desk) -> None:
+    """Leave three credits, and a top-off requested for that."""
+    desk.ledger.accounts.remove_credits(desk.id, CREDITS - 3, reference="used", cause="test")
+    assert desk.ledger.topoffs.look_at_threshold(desk.id) is Look.REQUESTED
+
+
 def test_r13_credits_that_were_used_leave_the_balance_below_zero(
     desk: Desk, topoff_id: str, clock: MovableClock
 ) -> None:
-    desk.ledger.accounts.remove_credits(desk.id, CREDITS - 3, reference="used", cause="test")
+    _use_up(desk)
     in_flight = desk.account.topoff_id
     assert in_flight
     desk.correct(topoff_id, refund(PAID_MINOR))
@@ -181,7 +187,7 @@ def test_r13_far_below_the_threshold_nothing_is_charged(desk: Desk, topoff_id: s
 
 
 def test_r13_a_charge_under_way_ends_as_it_ends(desk: Desk, topoff_id: str) -> None:
-    desk.ledger.accounts.remove_credits(desk.id, CREDITS - 3, reference="used", cause="test")
+    _use_up(desk)
     under_way = desk.account.topoff_id
     assert desk.begin(under_way) is Charge.CHARGE
     desk.correct(topoff_id, refund(PAID_MINOR))
@@ -191,7 +197,7 @@ def test_r13_a_charge_under_way_ends_as_it_ends(desk: Desk, topoff_id: str) -> N
 
 
 def test_r13_an_open_incident_is_over_once_nothing_is_attempted(desk: Desk, topoff_id: str) -> None:
-    desk.ledger.accounts.remove_credits(desk.id, CREDITS - 3, reference="used", cause="test")
+    _use_up(desk)
     desk.failed_topoff(desk.decline)
     desk.correct(topoff_id, refund(100))
     incident = desk.ledger.accounts.incident(desk.id)

@@ -77,11 +77,13 @@ def test_r11_a_correction_can_leave_a_low_balance_too(desk: Desk) -> None:
     assert (notice.balance, notice.threshold) == (4, 5)
 
 
-def test_r6_a_correction_below_the_threshold_requests_a_topoff_instead(desk: Desk) -> None:
+def test_r13_credits_taken_by_hand_charge_no_card_before_the_next_call(desk: Desk) -> None:
     desk.open(purchased=6).card().topoff(threshold=5)
     desk.ledger.accounts.remove_credits(desk.id, 2, reference="a", cause="mistake")
-    assert desk.account.topoff_state is TopoffState.REQUESTED
+    assert desk.account.topoff_state is None
     assert desk.mail == []
+    desk.call()
+    assert desk.account.topoff_state is TopoffState.REQUESTED
 
 
 # R15: the log

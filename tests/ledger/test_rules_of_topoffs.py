@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from gatekeeper.audit import audit_ledger
+from gatekeeper.domain.account import TopoffSettings
 from gatekeeper.domain.incident import INTERNAL_ERROR_COOL_DOWNS_S, FailureReason, Resolution
 from gatekeeper.domain.topoff import TopoffState
-from gatekeeper.ledger.errors import PaymentMismatch
+from gatekeeper.ledger.errors import PaymentMismatch, SettingsChanged, UnknownTopoff
 from gatekeeper.ledger.topoffs import Charge, Failed, Look, Payment, RetryAnswer, Settled
 from tests.conftest import MovableClock
 from tests.ledger.desk import PRICE_MINOR, Desk
@@ -164,6 +168,72 @@ def test_r8_switching_off_cancels_what_was_only_requested(desk: Desk) -> None:
     assert desk.ledger.topoffs.topoff(topoff_id).state is TopoffState.CANCELED
     assert desk.account.topoff_id == ""
     assert desk.begin(topoff_id) is Charge.FINISHED
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        TopoffSettings(False, 5, 20),
+        TopoffSettings(True, 6, 20),
+        TopoffSettings(True, 5, 21),
+        TopoffSettings(True, 5, 20, 20),
+    ],
+)
+def test_r8_settings_that_changed_since_they_were_read_are_not_written_over(
+    desk: Desk, changed: TopoffSettings
+) -> None:
+    desk.open(purchased=9).topoff()
+    accounts, read = desk.ledger.accounts, desk.account.topoff
+    accounts.set_topoff(desk.id, changed)
+    with pytest.raises(SettingsChanged, match="run it again"):
+        accounts.set_topoff(desk.id, replace(read, threshold=15), instead_of=read)
+    assert (desk.account.topoff, desk.account.topoff_id) == (changed, "")
+    topoff_id = accounts.set_topoff(desk.id, replace(changed, threshold=15), instead_of=changed)
+    assert desk.account.topoff == replace(changed, threshold=15)
+    assert bool(topoff_id) == changed.enabled
+
+
+def begun(desk: Desk, payment_intent: str = "") -> str:
+    """Begin a charge, and get as far as a PaymentIntent, or not even there; returns the top-off."""
+    desk.open().card().topoff()
+    topoff_id, topoffs = desk.account.topoff_id, desk.ledger.topoffs
+    assert topoffs.begin_charge(topoff_id, price_minor=PRICE_MINOR, currency="usd")[0] == "charge"
+    if payment_intent:
+        topoffs.record_intent(topoff_id, payment_intent)
+    return topoff_id
+
+
+@pytest.mark.parametrize("how", ["off", "suspended"])
+def test_r8_switching_off_cancels_a_charge_that_has_no_payment_intent(
+    desk: Desk, how: str
+) -> None:
+    topoff_id = begun(desk)
+    if how == "off":
+        desk.topoff(on=False)
+    else:
+        desk.ledger.accounts.update_account(desk.id, suspended="1")
+    assert desk.begin(topoff_id) is Charge.CANCELED
+    assert desk.ledger.topoffs.topoff(topoff_id).state is TopoffState.CANCELED
+    assert (desk.account.topoff_id, desk.account.topoff_state) == ("", None)
+    assert not desk.ledger.owed.is_owed(desk.id, f"charge:{topoff_id}")
+    assert audit_ledger(desk.ledger) == []
+    with pytest.raises(UnknownTopoff):  # a run that is just asking Stripe for one
+        desk.ledger.topoffs.record_intent(topoff_id, "pi_late")
+
+
+def test_r8_a_charge_that_has_a_payment_intent_goes_on_though_switched_off(desk: Desk) -> None:
+    topoff_id = begun(desk, f"pi_{desk.id}")
+    desk.topoff(on=False)
+    assert desk.begin(topoff_id) is Charge.CHARGE
+    assert desk.ledger.topoffs.topoff(topoff_id).state is TopoffState.CHARGING
+
+
+def test_r8_a_failure_of_what_was_canceled_meanwhile_changes_nothing(desk: Desk) -> None:
+    topoff_id = begun(desk)
+    desk.topoff(on=False)
+    assert desk.begin(topoff_id) is Charge.CANCELED
+    assert desk.break_down(topoff_id) is Failed.REPEATED
+    assert desk.ledger.topoffs.topoff(topoff_id).state is TopoffState.CANCELED
 
 
 def test_r8_after_internal_errors_three_automatic_attempts_then_no_more(

@@ -573,6 +573,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 account.cycle_end_ms,
                 owed.get(f"cycle:{self.id}"),
             ),
+            "granted": (account.granted, account.withheld),
             "subscription": (account.subscription, f"subscription:{self.id}" in owed),
         }
 

@@ -3,11 +3,11 @@
 
 -- Begin a period: what is left of the allotment lapses, the new one is granted, purchased credits
 -- stay (R4). What a subscription had withheld is forgotten.
-local function begin_period(account, granted, start_ms, ended_ms)
+local function begin_period(account, granted, start_ms, last_start_ms)
   local left = account.allotment
   if left > 0 then
     apply(account, -left, 0)
-    append(account, 'allotment_lapsed', -left, 0, ended_ms, 'cycle_ended')
+    append(account, 'allotment_lapsed', -left, 0, last_start_ms, 'cycle_ended')
   end
   apply(account, tonumber(granted), 0)
   redis.call('HSET', ACCOUNT, 'cycle_start_ms', start_ms, 'cycle_granted', granted)

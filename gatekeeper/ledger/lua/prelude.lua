@@ -9,7 +9,8 @@
 -- New top-offs, incidents and notices are called <account id>-<token>.
 -- A reply's first element is always a status word. `unknown_account` means nothing was changed,
 -- and so does `cycle_over`: the account's period has ended, and start_cycle comes first (R4). Every
--- verb that looks at the balance says so; gatekeeper/ledger/store.py then does that.
+-- verb that looks at the balance says so, but set_subscription, which knows the period itself;
+-- gatekeeper/ledger/store.py then does that.
 --
 -- topoff_moves() is rendered from gatekeeper/domain/topoff.py.
 
@@ -134,7 +135,7 @@ local function unblock(account, resolution)
 end
 
 -- Switch automatic top-offs off. Nothing is being attempted any more, so the incident is over (R8);
--- a request that no charge began for is canceled by begin_charge.
+-- a top-off without a PaymentIntent is canceled by begin_charge.
 local function switch_topoff_off(account)
   redis.call('HSET', ACCOUNT, 'topoff_on', '0')
   account.topoff_on = false
@@ -185,15 +186,20 @@ local function debit(account, call, kept_s, state, code, reason, number, call_si
 end
 
 -- Give a debited call's credit back, to the bucket it came from (R2). An allotment that has been
--- reset since takes nothing back.
-local function release(account, record)
+-- reset since takes nothing back; one that a subscription's status withholds, with the rest of it.
+local function release(account, record, call_sid, cause, number, detail)
   local from_allotment = string.sub(record, 5, 5) == 'a'
   local same_cycle = string.match(record, ' (%d+) %d+$') == account.cycle_no
-  local allotment_delta = from_allotment and same_cycle and 1 or 0
+  local is_back = from_allotment and same_cycle
+  if is_back and redis.call('HEXISTS', ACCOUNT, 'withheld') == 1 then
+    redis.call('HINCRBY', ACCOUNT, 'withheld', 1)
+    is_back = false
+  end
+  local allotment_delta = is_back and 1 or 0
   local purchased_delta = from_allotment and 0 or 1
   apply(account, allotment_delta, purchased_delta)
   append(account, 'call_released', allotment_delta, purchased_delta,
-    ARGV[5], ARGV[8], ARGV[6], ARGV[9])
+    call_sid, cause, number, detail)
 end
 
 -- What start_cycle's caller needs to find the period that contains now.

@@ -38,6 +38,6 @@ if told == 'A' then
 end
 
 if string.sub(known, 6, 6) == '0' or state == 'r' then return { 'agreed' } end
-release(account, known)
+release(account, known, ARGV[5], ARGV[8], ARGV[6], '')
 redis.call('SET', KEYS[9], (state == 'o' and 'o' or 'r') .. 'D' .. rest, 'KEEPTTL')
 return { 'released' }

@@ -7,7 +7,8 @@
 --   'charge'             charge it with the card fixed in it
 --   'no_payment_method'  still requested; the caller fails it
 --   'card_refused'       still requested; the issuer said never to try this card again
---   'canceled'           auto top-off was switched off, or the account suspended, before this
+--   'canceled'           auto top-off was switched off, or the account suspended, before a
+--                        PaymentIntent was stored
 --   'finished'           nothing is to be done; the work is struck off
 -- Writes the top-off's state and price; when canceled also the account.
 
@@ -23,8 +24,13 @@ local function reply(status)
   return { status, redis.call('HGETALL', KEYS[9]) }
 end
 
-if state == 'charging' then return reply('charge') end
-if state ~= 'requested' then
+-- Only a stored PaymentIntent is ever confirmed. So one that is stored may have been paid already
+-- and is pursued to its end, whatever was switched off; without one nothing was charged, and
+-- record_intent stores none for a top-off that has ended.
+if state == 'charging' and redis.call('HEXISTS', KEYS[9], 'payment_intent') == 1 then
+  return reply('charge')
+end
+if not may_move(state, 'canceled') then
   strike(task)
   return reply('finished')
 end
@@ -36,6 +42,7 @@ if not account.topoff_on or account.suspended then
   strike(task)
   return reply('canceled')
 end
+if state == 'charging' then return reply('charge') end
 
 local price = tonumber(redis.call('HGET', ACCOUNT, 'price_minor') or ARGV[6])
 local credits = tonumber(redis.call('HGET', KEYS[9], 'credits'))

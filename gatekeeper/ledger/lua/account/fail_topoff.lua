@@ -16,7 +16,7 @@ local f = redis.call('HMGET', KEYS[9], 'state', 'payment_intent', 'payment_metho
 local state = f[1]
 if not account or not state then return { 'unknown_topoff' } end
 if account.cycle_over then return cycle_over() end
-if state == 'failed' or state == 'succeeded' then return { 'repeated' } end
+if state == 'failed' or state == 'succeeded' or state == 'canceled' then return { 'repeated' } end
 if not may_move(state, 'failed') then return { 'bad_move' } end
 if ARGV[6] ~= (f[2] or '') then return { 'mismatch' } end
 local reason = ARGV[7]

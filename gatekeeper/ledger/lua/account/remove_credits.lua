@@ -4,7 +4,8 @@
 -- ARGV[5] credits   ARGV[6] reference   ARGV[7] cause   ARGV[8] who did it
 -- Replies {'unknown_account'} or {'removed' | 'repeated' | 'conflict' | 'too_much', allotment, purchased}
 --   'conflict': the reference was used with another number; 'too_much': not that many there
--- Writes the bucket, the payment, one entry; owes a top-off or a warning (R6, R11).
+-- Writes the bucket, the payment, one entry; owes a warning (R11). The threshold is not looked at:
+-- taking credits back must not charge a card (R13). The next call looks.
 
 local account = read_account()
 if not account then return { 'unknown_account' } end
@@ -20,5 +21,5 @@ redis.call('SET', KEYS[9], '-' .. ARGV[5], 'EX', RECORD_KEPT_S)
 local balance_before = account.balance
 apply(account, 0, -credits)
 append(account, 'credits_removed', 0, -credits, ARGV[6], ARGV[7], '', ARGV[8])
-if not look(account) then warn_if_low(account, balance_before) end
+warn_if_low(account, balance_before)
 return { 'removed', account.allotment, account.purchased }

@@ -53,6 +53,6 @@ if completed or not debited then
   return reply(debited and 'kept' or 'closed')
 end
 
-release(account, known)
+release(account, known, ARGV[5], ARGV[8], ARGV[6], ARGV[9])
 close_as('r')
 return reply('released')

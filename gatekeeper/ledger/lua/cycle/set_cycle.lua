@@ -1,5 +1,6 @@
 -- Change the allotment, or when it is reset. A larger allotment than this period has granted counts
--- at once, by the difference; a smaller one, and a new anchor, from the next period on.
+-- at once, by the difference; a smaller one from the next period on. A new anchor ends the current
+-- period where one ends by it, and grants nothing by itself.
 -- ARGV[5] allotment   ARGV[6] anchor, ms   ARGV[7] interval
 -- ARGV[8] and [9] start and end of the period that contains now by them, ms
 -- Replies {'unknown_account'}, {'cycle_over', anchor, ms, interval}, {'driven', subscription} or

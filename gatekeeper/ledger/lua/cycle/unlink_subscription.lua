@@ -8,7 +8,7 @@ if not read_account() then return { 'unknown_account' } end
 if redis.call('HGET', PROFILE, 'subscription') ~= ARGV[5] then return { 'not_driven' } end
 local withheld = redis.call('HGET', ACCOUNT, 'withheld')
 if withheld then
-  redis.call('HINCRBY', ACCOUNT, 'cycle_granted', '-' .. withheld)
+  redis.call('HINCRBY', ACCOUNT, 'cycle_granted', 0 - withheld)
   redis.call('HDEL', ACCOUNT, 'withheld')
 end
 redis.call('HDEL', PROFILE, 'subscription', 'subscription_status')

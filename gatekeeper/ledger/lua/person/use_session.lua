@@ -1,0 +1,16 @@
+-- Read the session that a request shows, and let it live on from now.
+-- KEYS[1] session
+-- ARGV[1] now, ms   ARGV[2] how long it lives unused, ms   ARGV[3] how long it lives at most, ms
+-- Replies {} or {email, created_at_ms, user_agent}
+-- Writes when it was last seen. A session that was ended meanwhile is not made anew.
+
+local f = redis.call('HMGET', KEYS[1], 'email', 'created_at_ms', 'user_agent')
+if not f[1] then return {} end
+local left_ms = tonumber(f[2]) + tonumber(ARGV[3]) - tonumber(ARGV[1])
+if left_ms <= 0 then
+  redis.call('DEL', KEYS[1])
+  return {}
+end
+redis.call('HSET', KEYS[1], 'seen_at_ms', ARGV[1])
+redis.call('PEXPIRE', KEYS[1], math.min(left_ms, tonumber(ARGV[2])))
+return f

@@ -1,0 +1,136 @@
+"""Who may see an account, who may pay, and who is told what."""
+
+from __future__ import annotations
+
+import pytest
+
+from gatekeeper.domain.account import NewAccount, new_account_id
+from gatekeeper.domain.notice import NoticeKind
+from gatekeeper.domain.person import Member, Role
+from gatekeeper.ledger.errors import MemberRefused, UnknownAccount
+from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.ledger.members import MAX_MEMBERS
+
+OWNER, OTHER = "a@example.com", "b@example.com"
+
+
+@pytest.fixture
+def account_id(ledger: Ledger) -> str:
+    account_id = new_account_id()
+    ledger.accounts.open_account(NewAccount(account_id, "Able", "A@Example.com"))
+    return account_id
+
+
+def test_the_accounts_own_address_is_its_first_owner(ledger: Ledger, account_id: str) -> None:
+    owner = Member(OWNER, Role.OWNER)
+    assert ledger.members.of_account(account_id) == [owner]
+    assert ledger.members.find(account_id, OWNER) == owner
+    assert ledger.members.accounts_of(OWNER) == [account_id]
+    assert owner.notices == frozenset(NoticeKind)
+
+
+def test_members_are_added_changed_and_removed(ledger: Ledger, account_id: str) -> None:
+    viewer = Member(OTHER, Role.VIEWER)
+    ledger.members.set_member(account_id, viewer)
+    assert ledger.members.of_account(account_id) == [Member(OWNER, Role.OWNER), viewer]
+    assert ledger.members.accounts_of(OTHER) == [account_id]
+    assert viewer.notices == frozenset()
+    owner = Member(OTHER, Role.OWNER)
+    ledger.members.set_member(account_id, owner)
+    assert ledger.members.find(account_id, OTHER) == owner
+    ledger.members.remove_member(account_id, OTHER)
+    assert ledger.members.find(account_id, OTHER) is None
+    assert ledger.members.accounts_of(OTHER) == []
+
+
+@pytest.mark.parametrize(
+    "chosen", [None, frozenset(), frozenset({NoticeKind.BALANCE_LOW}), frozenset(NoticeKind)]
+)
+@pytest.mark.parametrize("role", Role)
+def test_what_was_chosen_is_kept(
+    ledger: Ledger, account_id: str, role: Role, chosen: frozenset[NoticeKind] | None
+) -> None:
+    member = Member(OTHER, role, chosen)
+    ledger.members.set_member(account_id, member)
+    assert ledger.members.find(account_id, OTHER) == member
+    assert member in ledger.members.of_account(account_id)
+
+
+def test_the_first_owner_chooses_too(ledger: Ledger, account_id: str) -> None:
+    quiet = Member(OWNER, Role.OWNER, frozenset({NoticeKind.TOPOFF_FAILED}))
+    ledger.members.set_member(account_id, quiet)
+    assert ledger.members.of_account(account_id) == [quiet]
+
+
+def test_a_kind_that_a_later_version_wrote_is_passed_over(ledger: Ledger, account_id: str) -> None:
+    key = ledger.keys.of_account(account_id).members
+    ledger.client.hset(key, OTHER, "viewer:balance_low,of_the_future")
+    found = ledger.members.find(account_id, OTHER)
+    assert found is not None
+    assert found.notices == {NoticeKind.BALANCE_LOW}
+
+
+def test_an_account_is_never_without_an_owner(ledger: Ledger, account_id: str) -> None:
+    ledger.members.set_member(account_id, Member(OTHER, Role.OWNER))
+    with pytest.raises(MemberRefused, match="stays an owner"):
+        ledger.members.remove_member(account_id, OWNER)
+    with pytest.raises(MemberRefused, match="stays an owner"):
+        ledger.members.set_member(account_id, Member(OWNER, Role.VIEWER))
+    ledger.members.remove_member(account_id, OTHER)
+    assert ledger.members.of_account(account_id) == [Member(OWNER, Role.OWNER)]
+
+
+def test_a_new_address_hands_the_account_over(ledger: Ledger, account_id: str) -> None:
+    ledger.accounts.update_account(account_id, email="C@example.com")
+    assert ledger.members.of_account(account_id) == [Member("c@example.com", Role.OWNER)]
+    assert ledger.members.accounts_of("c@example.com") == [account_id]
+    assert ledger.members.find(account_id, OWNER) is None
+    assert ledger.members.accounts_of(OWNER) == []
+
+
+def test_a_viewer_whose_address_becomes_the_accounts_is_an_owner_so_long(
+    ledger: Ledger, account_id: str
+) -> None:
+    ledger.members.set_member(account_id, Member(OTHER, Role.VIEWER))
+    ledger.accounts.update_account(account_id, email=OTHER)
+    assert ledger.members.of_account(account_id) == [Member(OTHER, Role.OWNER)]
+    ledger.accounts.update_account(account_id, email=OWNER)
+    assert ledger.members.find(account_id, OTHER) == Member(OTHER, Role.VIEWER)
+
+
+def test_other_changes_of_an_account_leave_its_members(ledger: Ledger, account_id: str) -> None:
+    ledger.accounts.update_account(account_id, name="Baker")
+    assert ledger.members.accounts_of(OWNER) == [account_id]
+
+
+def test_a_person_may_be_in_several_accounts(ledger: Ledger, account_id: str) -> None:
+    other_id = new_account_id()
+    ledger.accounts.open_account(NewAccount(other_id, "Baker", OTHER))
+    ledger.members.set_member(other_id, Member(OWNER, Role.VIEWER))
+    assert ledger.members.accounts_of(OWNER) == sorted([account_id, other_id])
+    assert ledger.members.accounts_of(OTHER) == [other_id]
+
+
+def test_the_index_alone_makes_nobody_a_member(ledger: Ledger, account_id: str) -> None:
+    ledger.client.sadd(ledger.keys.person(OTHER), account_id, "acct_000000000000")
+    assert ledger.members.accounts_of(OTHER) == []
+    assert ledger.members.find(account_id, OTHER) is None
+
+
+def test_what_is_not_there(ledger: Ledger, account_id: str) -> None:
+    nowhere = new_account_id()
+    assert ledger.members.find(nowhere, OWNER) is None
+    with pytest.raises(UnknownAccount):
+        ledger.members.of_account(nowhere)
+    with pytest.raises(UnknownAccount):
+        ledger.members.set_member(nowhere, Member(OTHER, Role.VIEWER))
+    with pytest.raises(MemberRefused, match="not a member"):
+        ledger.members.remove_member(account_id, OTHER)
+
+
+def test_there_is_an_end_to_members(ledger: Ledger, account_id: str) -> None:
+    for n in range(MAX_MEMBERS - 1):
+        ledger.members.set_member(account_id, Member(f"m{n}@example.com", Role.VIEWER))
+    with pytest.raises(MemberRefused, match="at most"):
+        ledger.members.set_member(account_id, Member(OTHER, Role.VIEWER))
+    ledger.members.set_member(account_id, Member("m0@example.com", Role.OWNER))
