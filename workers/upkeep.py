@@ -36,10 +36,13 @@ def read_subscription(account_id: str) -> dict[str, str]:
 def correct_payment(payment_intent: str) -> dict[str, str | int]:
     """Make a payment's credits follow from its refunds and disputes.
 
-    Raises what on-call must see.
+    Raises what on-call must see; what only a person can correct is done with, and logged as an
+    error.
     """
     own = parts()
     result = corrections.correct_payment(payment_intent, ledger=own.ledger, stripe=own.stripe)
     facts = asdict(result)
-    structlog.get_logger().info("correction", payment_intent=payment_intent, **facts)
+    log = structlog.get_logger()
+    tell = log.error if result.outcome.needs_a_person else log.info
+    tell("correction", payment_intent=payment_intent, **facts)
     return facts

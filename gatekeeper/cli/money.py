@@ -187,7 +187,7 @@ def set_topoff(
     found = accounts.account(account_id)
     settings: TopoffSettings = replace(found.topoff, **changes)
     settings.check(found.price_minor or parts.settings.credit_price)
-    accounts.set_topoff(account_id, settings)
+    accounts.set_topoff(account_id, settings, instead_of=found.topoff)
     found = accounts.account(account_id)
     line = f"auto top-off {topoff_line(found)}; {balance_line(found)}"
     show({"id": account_id, "topoff": topoff_document(found)}, line, as_json=as_json)

@@ -31,13 +31,17 @@ class TopoffState(StrEnum):
 
 #: Every move there is. The ledger's scripts are given this table and refuse what it lacks.
 #: `requested → canceled`: auto top-off was switched off before a charge began.
+#: `charging → canceled`: it was switched off before Stripe was reached. No PaymentIntent is stored,
+#: and none will be, so nothing was charged and nothing can be.
 #: `failed → succeeded`: a late success (R10). Money that arrived is credited, whatever was
 #: believed before.
 TOPOFF_MOVES: Final[dict[TopoffState, frozenset[TopoffState]]] = {
     TopoffState.REQUESTED: frozenset(
         {TopoffState.CHARGING, TopoffState.FAILED, TopoffState.CANCELED}
     ),
-    TopoffState.CHARGING: frozenset({TopoffState.SUCCEEDED, TopoffState.FAILED}),
+    TopoffState.CHARGING: frozenset(
+        {TopoffState.SUCCEEDED, TopoffState.FAILED, TopoffState.CANCELED}
+    ),
     TopoffState.SUCCEEDED: frozenset(),
     TopoffState.FAILED: frozenset({TopoffState.SUCCEEDED}),
     TopoffState.CANCELED: frozenset(),

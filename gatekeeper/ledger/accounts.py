@@ -14,8 +14,9 @@ from gatekeeper.domain.account import (
     TopoffSettings,
 )
 from gatekeeper.domain.cycle import period_of
+from gatekeeper.domain.email_address import normalize_email
 from gatekeeper.domain.incident import Incident
-from gatekeeper.ledger.errors import CorrectionRefused, UnknownAccount
+from gatekeeper.ledger.errors import CorrectionRefused, SettingsChanged, UnknownAccount
 from gatekeeper.ledger.records import queue_account, read_account, read_incident
 from gatekeeper.ledger.store import Store
 
@@ -31,7 +32,11 @@ class Accounts:
         self._store = store
 
     def open_account(self, new: NewAccount) -> bool:
-        """Open an account; False when it was open already, and nothing changed."""
+        """Open an account; False when it was open already, and nothing changed.
+
+        Its e-mail address is its first owner (see members.py).
+        """
+        email = self._indexed(new.email, new.id)
         now_ms = self._store.clock()
         anchor_ms = now_ms if new.anchor_ms is None else new.anchor_ms
         period = period_of(anchor_ms, new.interval, now_ms)
@@ -39,7 +44,7 @@ class Accounts:
             "open_account",
             new.id,
             new.name,
-            new.email,
+            email,
             new.timezone,
             new.allotment,
             anchor_ms,
@@ -70,24 +75,38 @@ class Accounts:
     def update_account(self, account_id: str, **fields: str) -> None:
         """Change name, email, timezone, route, drop_message, price_minor, suspended ("1").
 
-        An empty value removes the field. Values are checked by the caller.
+        An empty value removes the field. Values are checked by the caller. A new e-mail address is
+        an owner from then on, and the one before no longer by being the account's.
         """
+        if "email" in fields:
+            fields["email"] = self._indexed(fields["email"], account_id)
         pairs = [text for pair in fields.items() for text in pair]
         own = self._store.keys.of_account(account_id)
         keys = (own.route, own.drop_message)
         self._store.run("update_account", account_id, *pairs, keys=keys)
 
-    def set_topoff(self, account_id: str, settings: TopoffSettings) -> str:
-        """Set automatic top-offs; returns the id of the one now in flight, or ""."""
-        limit = settings.overdraft_limit
-        reply = self._store.run(
-            "set_topoff",
-            account_id,
-            int(settings.enabled),
-            settings.threshold,
-            settings.amount,
-            "" if limit is None else limit,
-        )
+    def _indexed(self, email: str, account_id: str) -> str:
+        """Write an account's address as members are known by, and first where they look for it."""
+        normal = normalize_email(email)
+        self._store.client.sadd(self._store.keys.person(normal), account_id)
+        return normal
+
+    def set_topoff(
+        self,
+        account_id: str,
+        settings: TopoffSettings,
+        *,
+        instead_of: TopoffSettings | None = None,
+    ) -> str:
+        """Set automatic top-offs; returns the id of the one now in flight, or "".
+
+        `instead_of` is what they were made from: without it a change made meanwhile would be
+        undone, as that of a refund which switched them off. Raises SettingsChanged.
+        """
+        read = _fields_of(instead_of) if instead_of else ()
+        reply = self._store.run("set_topoff", account_id, *_fields_of(settings), *read)
+        if reply[0] == "changed":
+            raise SettingsChanged(account_id)
         return cast(str, reply[1])
 
     def set_card(self, account_id: str, card: Card) -> str:
@@ -100,12 +119,17 @@ class Accounts:
             card.brand,
             card.last4,
             card.expiry,
+            "",
         )
         return cast(str, reply[1])
 
-    def remove_card(self, account_id: str) -> None:
-        """Take the account's card away."""
-        self._store.run("set_card", account_id, "", "", "", "", "")
+    def remove_card(self, account_id: str, payment_method: str = "") -> bool:
+        """Take the account's card away; with a payment method only if it is that one.
+
+        False when it was another, and nothing changed.
+        """
+        reply = self._store.run("set_card", account_id, "", "", "", "", "", payment_method)
+        return bool(reply[0] == "set")
 
     def incident(self, account_id: str) -> Incident | None:
         """Read the account's newest incident, resolved or not."""
@@ -117,8 +141,8 @@ class Accounts:
     ) -> bool:
         """Add purchased credits once for each reference; False when they were added before.
 
-        `by` is who did it by hand. Raises CorrectionRefused when the reference was used with
-        another number, or the balance would be absurd.
+        `by` is who did it by hand. Raises CorrectionRefused when the reference was used for another
+        change, or the balance would be absurd.
         """
         return self._correct("add_credits", "added", account_id, credits, reference, cause, by)
 
@@ -143,13 +167,21 @@ class Accounts:
     ) -> bool:
         key = self._store.keys.of_account(account_id).payment(reference)
         status, _, purchased = self._store.run(
-            verb, account_id, credits, reference, cause, keys=(key,)
+            verb, account_id, credits, reference, cause, by, keys=(key,)
         )
         if status == "conflict":
-            raise CorrectionRefused(
-                f"reference {reference} was used before with another number of credits"
-            )
+            raise CorrectionRefused(f"reference {reference} was used before for another change")
         if status == "too_much":
             most = MAX_CREDITS - purchased if done == "added" else max(0, purchased)
             raise CorrectionRefused(f"only {most} purchased credits can be {done}")
         return bool(status == done)
+
+
+def _fields_of(settings: TopoffSettings) -> tuple[str | int, ...]:
+    limit = settings.overdraft_limit
+    return (
+        int(settings.enabled),
+        settings.threshold,
+        settings.amount,
+        "" if limit is None else limit,
+    )

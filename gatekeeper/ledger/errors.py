@@ -70,5 +70,14 @@ class SubscriptionTaken(LedgerRefusal):
         super().__init__(f"{subscription} drives {owner}; unlink it there first")
 
 
+class SettingsChanged(LedgerRefusal):
+    """Somebody, or a refund, changed settings after they were read."""
+
+    def __init__(self, account_id: str) -> None:
+        super().__init__(
+            f"the top-off settings changed meanwhile: look at {account_id}, and run it again"
+        )
+
+
 class CorrectionRefused(LedgerRefusal):
     """A correction by hand cannot be applied."""

@@ -92,9 +92,12 @@ class Topoffs:
         fields = self._store.client.hgetall(own.notice(notice_id))
         return read_notice(notice_id, cast(dict[str, str], fields)) if fields else None
 
-    def request_topoff(self, account_id: str, incident_id: str) -> RetryAnswer:
-        """Retry a failed top-off by hand; asking twice for one incident is asking once."""
-        return RetryAnswer(self._store.run("request_topoff", account_id, incident_id)[0])
+    def request_topoff(self, account_id: str, incident_id: str, *, by: str = "") -> RetryAnswer:
+        """Retry a failed top-off by hand; asking twice for one incident is asking once.
+
+        `by` is who asked.
+        """
+        return RetryAnswer(self._store.run("request_topoff", account_id, incident_id, by)[0])
 
     def look_at_threshold(self, account_id: str) -> Look:
         """Look at the threshold when a cool-down ends, and strike that work off."""

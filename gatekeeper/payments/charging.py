@@ -13,14 +13,19 @@ Why there is never a second charge, whatever dies, hangs or runs twice:
   attempt was declined or waits for a cardholder who is never asked, its card no longer exists, or
   it was canceled. Everything else is unknown, stays in flight, and is looked up by the next run
   (R10).
+- A ledger that was restored from a backup has forgotten what happened since, and Stripe forgets
+  keys after a day. So before an old top-off is charged, or given up, its PaymentIntent is looked
+  for at Stripe.
 
 Sources: https://docs.stripe.com/api/idempotent_requests, https://docs.stripe.com/error-low-level,
-https://docs.stripe.com/payments/paymentintents/lifecycle.
+https://docs.stripe.com/payments/paymentintents/lifecycle,
+https://docs.stripe.com/api/payment_intents/list.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
@@ -49,7 +54,18 @@ from gatekeeper.payments.stripe_errors import describe, is_kept
 #: which Stripe keeps idempotency keys.
 GIVE_UP_AFTER_S: Final = 2 * 3600
 
+#: How old a top-off without a PaymentIntent may be for its charge to begin without looking for one
+#: at Stripe first. No later than anything is given up, and far below those 24 h: after them the
+#: key of a charge that the ledger lost with a restored backup would charge a second time.
+LOOK_FIRST_AFTER_S: Final = GIVE_UP_AFTER_S
+#: How far our clock may be ahead of Stripe's.
+_CLOCKS_DIFFER_S: Final = 60
+_PAGE: Final = 100
+#: A top-off's PaymentIntents in these may have taken money, or may still: they count before others.
+_MAY_BE_PAID: Final = ("succeeded", "processing", "requires_action")
+
 _UNEXPECTED_STATE: Final = "payment_intent_unexpected_state"
+_NO_SUCH_CUSTOMER: Final = "resource_missing"
 
 
 class ChargeOutcome(StrEnum):
@@ -60,7 +76,7 @@ class ChargeOutcome(StrEnum):
     NO_PAYMENT_METHOD = "no_payment_method"
     INTERNAL_ERROR = "internal_error"
     PROCESSING = "processing"  # Stripe is not done; the top-off stays in flight
-    CANCELED = "canceled"  # auto top-off was switched off before the charge began
+    CANCELED = "canceled"  # auto top-off was switched off before Stripe was reached
     FINISHED = "finished"  # another run, or the webhook, came first
 
 
@@ -158,14 +174,16 @@ class _Run:
         return ChargeResult(ChargeOutcome(failure.reason), failure.code)
 
     def _begin(self) -> ChargeResult:
-        if self._is_overdue:
-            return self.fail("", INTERNAL_ERROR)
-        try:
-            created = self._create()
-        except _Refused as refusal:
-            return self._end_refused("", refusal)
-        stored = self._topoffs.record_intent(self._topoff.id, created.id)
-        return self._pursue(created if stored == created.id else self._look_up(stored))
+        intent = self._find() if self._is_old else None
+        if intent is None:
+            if self._is_overdue:
+                return self.fail("", INTERNAL_ERROR)
+            try:
+                intent = self._create()
+            except _Refused as refusal:
+                return self._end_refused("", refusal)
+        stored = self._topoffs.record_intent(self._topoff.id, intent.id)
+        return self._pursue(intent if stored == intent.id else self._look_up(stored))
 
     def _pursue(self, intent: Intent) -> ChargeResult:
         if not intent.is_untouched:
@@ -248,6 +266,29 @@ class _Run:
         except stripe.CardError as declined:
             return _with_error(intent, declined)
 
+    def _find(self) -> Intent | None:
+        """Look at Stripe for a PaymentIntent of this top-off that the ledger does not know."""
+        since_s = self._topoff.requested_at_ms // 1000 - _CLOCKS_DIFFER_S
+        try:
+            with _in_our_words():
+                page = self._intents.list(
+                    {
+                        "customer": self._topoff.customer,
+                        "created": {"gte": since_s},
+                        "limit": _PAGE,
+                        "expand": ["data.latest_charge"],
+                    }
+                )
+                listed = [Intent.read(each.to_dict()) for each in page.auto_paging_iter()]
+        except _Refused as refusal:
+            if refusal.code == _NO_SUCH_CUSTOMER:
+                return None
+            raise OutcomeUnknown(f"the customer's payments cannot be listed: {refusal}") from None
+        own = [intent for intent in listed if intent.topoff_id == self._topoff.id]
+        paid = [intent for intent in own if intent.status in _MAY_BE_PAID]
+        paid.sort(key=lambda intent: _MAY_BE_PAID.index(intent.status))
+        return next(iter(paid + own), None)
+
     def _look_up(self, payment_intent: str) -> Intent:
         try:
             return _ask(
@@ -285,6 +326,10 @@ class _Run:
         return True
 
     @property
+    def _is_old(self) -> bool:
+        return self._clock() - self._topoff.requested_at_ms > LOOK_FIRST_AFTER_S * 1000
+
+    @property
     def _is_overdue(self) -> bool:
         charging_at_ms = self._topoff.charging_at_ms
         return (
@@ -293,14 +338,21 @@ class _Run:
 
 
 def _ask(request: Callable[[], StripeObject]) -> Intent:
-    """Make a request about a PaymentIntent.
-
-    Raises stripe.CardError; _Refused: Stripe did nothing; OutcomeUnknown: who knows. Nothing that
-    Stripe or the library said is chained to the last two, for RQ stores what a job raises.
-    """
-    try:
+    """Make a request about a PaymentIntent. Raises what `_in_our_words` raises."""
+    with _in_our_words():
         answer = request()
         return Intent.read(answer.to_dict() if isinstance(answer, StripeObject) else {})
+
+
+@contextmanager
+def _in_our_words() -> Iterator[None]:
+    """Raise stripe.CardError; _Refused: Stripe did nothing; OutcomeUnknown: who knows.
+
+    Nothing that Stripe or the library said is chained to the last two, for RQ stores what a job
+    raises.
+    """
+    try:
+        yield
     except stripe.CardError as error:
         if error.error is None:
             raise OutcomeUnknown(describe(error)) from None

@@ -32,15 +32,27 @@ class CorrectionOutcome(StrEnum):
     UNCHANGED = "unchanged"  # nothing new, or nothing that is worth a credit
     NOT_CREDITED = "not_credited"  # this payment gave no credits
     NOT_OURS = "not_ours"  # of another product, or of an account that is not here
+    UNKNOWN_TOPOFF = "unknown_topoff"  # of an account that is here; its top-off is not
+    UNKNOWN_PURCHASE = "unknown_purchase"  # the same of a purchase
+    NOT_AT_STRIPE = "not_at_stripe"  # another Stripe account's or mode's, by what our key can see
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether credits may have to be taken back by hand."""
+        return self in (self.UNKNOWN_TOPOFF, self.UNKNOWN_PURCHASE, self.NOT_AT_STRIPE)
 
 
 @dataclass(frozen=True, slots=True)
 class CorrectionResult:
-    """The result of a job: by how many credits whose balance changed."""
+    """The result of a job: by how many credits whose balance changed.
+
+    `reference` is the top-off or purchase that was paid.
+    """
 
     outcome: CorrectionOutcome
     account: str = ""
     credits: int = 0
+    reference: str = ""
 
 
 def correct_payment(
@@ -53,7 +65,11 @@ def correct_payment(
     """
     task = correction_task(payment_intent)
     since_ms = ledger.owed.owed_since(payment_intent, task)
-    result = _correct(read_payment(stripe, payment_intent), ledger, stripe)
+    payment = read_payment(stripe, payment_intent)
+    if payment is None:
+        result = CorrectionResult(CorrectionOutcome.NOT_AT_STRIPE)
+    else:
+        result = _correct(payment, ledger, stripe)
     if since_ms is not None:
         ledger.owed.strike_owed(payment_intent, task, since_ms=since_ms)
     return result
@@ -63,22 +79,40 @@ def _correct(payment: Intent, ledger: Ledger, stripe: StripeClient) -> Correctio
     if not (payment.is_about_topoff or payment.is_about_purchase):
         return CorrectionResult(CorrectionOutcome.NOT_OURS)
     if payment.status != "succeeded":
-        return CorrectionResult(CorrectionOutcome.NOT_CREDITED, payment.account_id)
+        return _without_credits(CorrectionOutcome.NOT_CREDITED, payment)
     try:
         if payment.is_about_topoff:
             paid: Topoff | Checkout = _settled(payment, ledger)
         else:
             paid = _credited(payment, ledger, stripe)
         return _correct_paid(paid, payment, ledger, stripe)
-    except (UnknownTopoff, UnknownAccount, UnknownPurchase):
+    except UnknownAccount:
         return CorrectionResult(CorrectionOutcome.NOT_OURS)
+    except UnknownTopoff:
+        return _unknown(CorrectionOutcome.UNKNOWN_TOPOFF, payment, ledger)
+    except UnknownPurchase:
+        return _unknown(CorrectionOutcome.UNKNOWN_PURCHASE, payment, ledger)
+
+
+def _unknown(outcome: CorrectionOutcome, payment: Intent, ledger: Ledger) -> CorrectionResult:
+    """Tell a payment that this ledger lost from one that belongs to another deployment."""
+    try:
+        ledger.accounts.account(payment.account_id)
+    except UnknownAccount:
+        return CorrectionResult(CorrectionOutcome.NOT_OURS)
+    return _without_credits(outcome, payment)
+
+
+def _without_credits(outcome: CorrectionOutcome, payment: Intent) -> CorrectionResult:
+    reference = payment.topoff_id if payment.is_about_topoff else payment.purchase_id
+    return CorrectionResult(outcome, payment.account_id, reference=reference)
 
 
 def _correct_paid(
     paid: Topoff | Checkout, payment: Intent, ledger: Ledger, stripe: StripeClient
 ) -> CorrectionResult:
     if paid.payment_intent != payment.id:  # it was paid by another
-        return CorrectionResult(CorrectionOutcome.NOT_CREDITED, paid.account_id)
+        return _without_credits(CorrectionOutcome.NOT_CREDITED, payment)
     correction = ledger.corrections.correct_payment(
         paid.account_id,
         CreditedPayment(
@@ -92,7 +126,7 @@ def _correct_paid(
         read_reversals(stripe, payment),
     )
     outcome = CorrectionOutcome(correction.outcome)
-    return CorrectionResult(outcome, paid.account_id, correction.credits)
+    return CorrectionResult(outcome, paid.account_id, correction.credits, paid.id)
 
 
 def _settled(payment: Intent, ledger: Ledger) -> Topoff:

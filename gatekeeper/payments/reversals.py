@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
+import stripe
 from stripe import StripeClient, StripeError
 
 from gatekeeper.domain.correction import CorrectionCause, Reversal
@@ -23,6 +24,7 @@ from gatekeeper.payments.intents import Intent, UnreadableIntent
 from gatekeeper.payments.stripe_errors import describe
 
 _PAGE: Final = 100
+_NO_SUCH_PAYMENT: Final = "resource_missing"
 _GONE: Final = 1
 _RANK_OF_REFUND: Final = {
     "requires_action": 0,
@@ -38,18 +40,23 @@ class PaymentUnreadable(Exception):
     """Stripe did not say how a payment stands. The message has no word of Stripe's."""
 
 
-def read_payment(stripe: StripeClient, payment_intent: str) -> Intent:
-    """Ask Stripe for a payment. Raises PaymentUnreadable."""
+def read_payment(api: StripeClient, payment_intent: str) -> Intent | None:
+    """Ask Stripe for a payment; None when it has no such payment. Raises PaymentUnreadable."""
     with _in_our_words(payment_intent):
-        found = stripe.v1.payment_intents.retrieve(payment_intent, {"expand": ["latest_charge"]})
+        try:
+            found = api.v1.payment_intents.retrieve(payment_intent, {"expand": ["latest_charge"]})
+        except stripe.InvalidRequestError as error:
+            if error.error and error.error.code == _NO_SUCH_PAYMENT:
+                return None
+            raise
         return Intent.read(found.to_dict())
 
 
-def read_reversals(stripe: StripeClient, payment: Intent) -> list[Reversal]:
+def read_reversals(api: StripeClient, payment: Intent) -> list[Reversal]:
     """Ask Stripe for all refunds and disputes of a payment. Raises PaymentUnreadable."""
     with _in_our_words(payment.id):
-        refunds = stripe.v1.refunds.list({"payment_intent": payment.id, "limit": _PAGE})
-        disputes = stripe.v1.disputes.list({"payment_intent": payment.id, "limit": _PAGE})
+        refunds = api.v1.refunds.list({"payment_intent": payment.id, "limit": _PAGE})
+        disputes = api.v1.disputes.list({"payment_intent": payment.id, "limit": _PAGE})
         return [
             *(_refund(each.to_dict(), payment) for each in refunds.auto_paging_iter()),
             *(_dispute(each.to_dict(), payment) for each in disputes.auto_paging_iter()),

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from gatekeeper.domain.account import TopoffSettings
 from gatekeeper.domain.entry import EntryType
 from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.ledger.scripts import load_sources
 from gatekeeper.sandbox.stripe import SandboxControl, SandboxStripe
+from gatekeeper.sandbox.valkey import EmbeddedValkey
 from tests.cli.conftest import DEAD_PORT, Gatekeeper
 from tests.cli.stories import CARD, decline, succeed, switch_on
+from tests.e2e.pausing_proxy import Fate, PausingProxy, When
 
 DEAD_REDIS = f"redis://someone:hunter2@127.0.0.1:{DEAD_PORT}/0"
 
@@ -57,7 +61,9 @@ def test_a_reference_is_applied_once(
     assert (again["applied"], again["balance"]) == (False, 13)
     assert "nothing changed" in gatekeeper.ok(*words)
     other = ("credits", "add", account_id, "11", "--reason", "goodwill", "--reference", "T-77")
-    assert "another number" in gatekeeper.refused(*other)
+    used = "reference T-77 was used before for another change"
+    assert gatekeeper.refused(*other) == used
+    assert gatekeeper.refused("credits", "remove", account_id, "10", *words[4:]) == used
     assert ledger.accounts.account(account_id).balance == 13
 
 
@@ -141,6 +147,32 @@ def test_topoff_set_changes_what_is_given(
         "id": None,
     }
     assert ledger.accounts.account(account_id).topoff == TopoffSettings(False, 2, 20)
+
+
+@pytest.fixture
+def proxy(valkey: EmbeddedValkey, ledger: Ledger) -> Iterator[PausingProxy]:
+    for source in load_sources().values():
+        ledger.client.script_load(source)
+    with PausingProxy(valkey.port) as proxy:
+        yield proxy
+
+
+def test_topoff_set_does_not_undo_what_changed_meanwhile(
+    gatekeeper: Gatekeeper, ledger: Ledger, account_id: str, proxy: PausingProxy
+) -> None:
+    switch_on(ledger, account_id, threshold=2, amount=20)
+    hold = proxy.hold("set_topoff", When.BEFORE)
+    words = ("topoff", "set", account_id, "--threshold", "9")
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(gatekeeper.refused, *words, REDIS_URL=proxy.url)
+        assert hold.held.wait(10)
+        ledger.accounts.set_topoff(account_id, TopoffSettings(False, 2, 20))
+        hold.end(Fate.DELIVERED)
+        assert running.result().startswith("the top-off settings changed meanwhile")
+    account = ledger.accounts.account(account_id)
+    assert (account.topoff, account.topoff_id) == (TopoffSettings(False, 2, 20), "")
+    gatekeeper.ok(*words)
+    assert ledger.accounts.account(account_id).topoff == TopoffSettings(False, 9, 20)
 
 
 def test_topoff_set_below_the_threshold_requests_a_topoff(

@@ -204,9 +204,7 @@ def begun(desk: Desk, payment_intent: str = "") -> str:
 
 
 @pytest.mark.parametrize("how", ["off", "suspended"])
-def test_r8_switching_off_cancels_a_charge_that_has_no_payment_intent(
-    desk: Desk, how: str
-) -> None:
+def test_r8_switching_off_cancels_a_charge_that_has_no_payment_intent(desk: Desk, how: str) -> None:
     topoff_id = begun(desk)
     if how == "off":
         desk.topoff(on=False)

@@ -17,10 +17,12 @@ from gatekeeper.ledger.client import connect as connect_redis
 from gatekeeper.ledger.errors import PaymentMismatch
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.ledger.scripts import load_sources
+from gatekeeper.payments.charging import ChargeOutcome, OutcomeUnknown
 from gatekeeper.payments.corrections import CorrectionOutcome, CorrectionResult, correct_payment
 from gatekeeper.payments.reversals import PaymentUnreadable, read_payment, read_reversals
 from gatekeeper.sandbox.valkey import EmbeddedValkey
 from tests.e2e.pausing_proxy import Fate, PausingProxy, When
+from tests.payments.members import new_call
 from tests.payments.till import AMOUNT_MINOR, CREDITS, Debtor, Till
 
 REFUNDS = "/v1/refunds"
@@ -96,7 +98,7 @@ def test_a_refund_takes_credits_back_and_switches_auto_topoff_off(desk: Desk, ti
     desk.refund(1000)
     desk.news()
     assert desk.correct() == CorrectionResult(
-        CorrectionOutcome.CLAWED_BACK, desk.debtor.account_id, -40
+        CorrectionOutcome.CLAWED_BACK, desk.debtor.account_id, -40, desk.debtor.topoff_id
     )
     account = till.account(desk.debtor)
     assert (account.balance, account.topoff.enabled) == (160, False)
@@ -206,40 +208,78 @@ class PausedSettling:
         self._till.control.clear_faults()
 
 
+def test_a_charge_that_never_reached_stripe_is_not_made_after_a_refund(
+    desk: Desk, till: Till
+) -> None:
+    for _ in range(CREDITS - 40):
+        till.ledger.calls.admit_call(desk.debtor.account_id, new_call(), "+15550001111")
+    second = replace(desk.debtor, topoff_id=till.account(desk.debtor).topoff_id)
+    till.control.add_fault("reset", path="/v1/payment_intents", method="POST")
+    with pytest.raises(OutcomeUnknown):
+        till.charge(second)
+    desk.refund()
+    assert desk.outcome() == ("clawed_back", -CREDITS)
+    assert till.charge(second).outcome is ChargeOutcome.CANCELED
+    assert till.charged(desk.debtor) == 1
+    assert not till.is_owed(second)
+
+
 def test_a_payment_that_did_not_succeed_has_nothing_to_give_back(till: Till) -> None:
     debtor = till.debtor(outcome={"outcome": "decline", "decline_code": "do_not_honor"})
     till.charge(debtor)
     assert Desk(till, debtor).outcome() == ("not_credited", 0)
 
 
-@pytest.mark.parametrize("metadata", ["none", "unknown account", "unknown topoff", "odd"])
+@pytest.mark.parametrize("metadata", ["none", "unknown account", "unknown buyer", "odd"])
 def test_what_is_not_ours_is_struck_off(till: Till, desk: Desk, metadata: str) -> None:
-    account_id = desk.debtor.account_id
     stranger = {
         "none": {},
         "unknown account": {
             "account": "acct_00000000000z",
             "topoff": "acct_00000000000z-0123456789ab",
         },
-        "unknown topoff": {"account": account_id, "topoff": f"{account_id}-0123456789ab"},
+        "unknown buyer": {
+            "account": "acct_00000000000z",
+            "purchase": "acct_00000000000z-0123456789ab",
+        },
         "odd": {"account": "Müller", "topoff": "x"},
     }[metadata]
-    payment = till.stripe.v1.payment_intents.create(
-        {
-            "amount": 700,
-            "currency": "usd",
-            "customer": desk.debtor.card.customer,
-            "payment_method": desk.debtor.card.payment_method,
-            "confirm": True,
-            "off_session": True,
-            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
-            "metadata": stranger,
-        }
-    )
-    desk.payment_intent = payment.id
+    desk.payment_intent = pay(till, desk.debtor, stranger)
     desk.refund(100)
     assert desk.outcome() == ("not_ours", 0)
     assert desk.balance == CREDITS
+
+
+def pay(till: Till, debtor: Debtor, metadata: dict[str, str]) -> str:
+    """Let a customer pay for something that the ledger knows nothing of."""
+    paid = till.stripe.v1.payment_intents.create(
+        {
+            "amount": 700,
+            "currency": "usd",
+            "customer": debtor.card.customer,
+            "payment_method": debtor.card.payment_method,
+            "confirm": True,
+            "off_session": True,
+            "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+            "metadata": metadata,
+        }
+    )
+    return paid.id
+
+
+@pytest.mark.parametrize("of", ["topoff", "purchase"])
+def test_a_payment_of_ours_that_the_ledger_lost_is_told_to_on_call(
+    till: Till, desk: Desk, of: str
+) -> None:
+    account_id = desk.debtor.account_id
+    lost = f"{account_id}-0123456789ab"
+    desk.payment_intent = pay(till, desk.debtor, {"account": account_id, of: lost})
+    desk.refund(100)
+    desk.news()
+    result = desk.correct()
+    assert result == CorrectionResult(CorrectionOutcome(f"unknown_{of}"), account_id, 0, lost)
+    assert result.outcome.needs_a_person
+    assert (desk.is_owed, desk.balance) == (False, CREDITS)
 
 
 def test_money_that_does_not_fit_its_topoff_is_left_to_on_call(till: Till) -> None:
@@ -272,16 +312,28 @@ def test_while_stripe_is_away_the_work_stays_owed(
     assert not desk.is_owed
 
 
-def test_a_payment_that_stripe_does_not_know_is_left_to_on_call(till: Till) -> None:
+def test_a_payment_that_stripe_does_not_know_is_told_to_on_call_and_struck_off(till: Till) -> None:
     till.ledger.owed.note_owed("pi_0", correction_task("pi_0"))
-    with pytest.raises(PaymentUnreadable, match="pi_0 cannot be read: InvalidRequestError"):
-        correct_payment("pi_0", ledger=till.ledger, stripe=till.stripe)
-    assert till.ledger.owed.is_owed("pi_0", correction_task("pi_0"))
+    result = correct_payment("pi_0", ledger=till.ledger, stripe=till.stripe)
+    assert result == CorrectionResult(CorrectionOutcome.NOT_AT_STRIPE)
+    assert result.outcome.needs_a_person
+    assert not till.ledger.owed.is_owed("pi_0", correction_task("pi_0"))
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_key_that_may_not_read_leaves_the_work_owed(desk: Desk, till: Till, status: int) -> None:
+    desk.refund(1000)
+    desk.news()
+    till.control.add_fault("error_before", path=INTENT, method="GET", status=status)
+    with pytest.raises(PaymentUnreadable, match="cannot be read"):
+        desk.correct()
+    assert desk.is_owed
 
 
 def test_money_in_another_currency_is_left_to_on_call(desk: Desk, till: Till) -> None:
     desk.dispute()
     payment = read_payment(till.stripe, desk.payment_intent)
+    assert payment is not None
     with pytest.raises(PaymentUnreadable, match="cannot be understood"):
         read_reversals(till.stripe, replace(payment, currency="eur"))
 

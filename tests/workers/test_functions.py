@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from structlog.testing import capture_logs
 
 from gatekeeper.bootstrap import Parts
 from gatekeeper.domain.account import NewAccount
@@ -10,6 +11,7 @@ from gatekeeper.domain.notice import NoticeKind
 from gatekeeper.jobs import email_task
 from gatekeeper.mail.smtp_errors import MailServerUnavailable, RecipientRefused
 from gatekeeper.sandbox.mailbox import Behaviour, Mailbox
+from tests.payments.buyers import Buyer
 from tests.payments.till import Debtor, Till
 from workers.charges import charge, finish_checkout
 from workers.emails import send_notice
@@ -57,7 +59,6 @@ def test_a_look_says_what_it_came_to(own: Parts, debtor: Debtor) -> None:
     assert look_at_threshold(debtor.account_id) == "not_due"
 
 
-def test_a_notice_is_sent_and_struck_off(
 def test_a_correction_says_what_it_came_to(till: Till, debtor: Debtor) -> None:
     charge(debtor.topoff_id)
     paid = till.topoff(debtor).payment_intent
@@ -66,7 +67,40 @@ def test_a_correction_says_what_it_came_to(till: Till, debtor: Debtor) -> None:
         "outcome": "clawed_back",
         "account": debtor.account_id,
         "credits": -40,
+        "reference": debtor.topoff_id,
     }
+
+
+def test_a_correction_that_a_person_must_make_is_logged_as_an_error(
+    own: Parts, till: Till, debtor: Debtor
+) -> None:
+    charge(debtor.topoff_id)
+    paid = till.topoff(debtor).payment_intent
+    till.stripe.v1.refunds.create({"payment_intent": paid})
+    own.ledger.client.delete(own.ledger.keys.of_account(debtor.account_id).topoff(debtor.topoff_id))
+    with capture_logs() as logs:
+        correct_payment(paid)
+        correct_payment("pi_0")
+    assert logs == [
+        {
+            "event": "correction",
+            "log_level": "error",
+            "payment_intent": paid,
+            "outcome": "unknown_topoff",
+            "account": debtor.account_id,
+            "credits": 0,
+            "reference": debtor.topoff_id,
+        },
+        {
+            "event": "correction",
+            "log_level": "error",
+            "payment_intent": "pi_0",
+            "outcome": "not_at_stripe",
+            "account": "",
+            "credits": 0,
+            "reference": "",
+        },
+    ]
 
 
 def test_a_visit_to_checkout_says_how_it_ended(till: Till) -> None:
@@ -76,6 +110,7 @@ def test_a_visit_to_checkout_says_how_it_ended(till: Till) -> None:
     buyer.assert_credited_once(visit_id)
 
 
+def test_a_notice_is_sent_and_struck_off(
     own: Parts, mailbox: Mailbox, debtor: Debtor, notice_id: str
 ) -> None:
     assert send_notice(notice_id) == "sent"

@@ -25,8 +25,8 @@ local function reply(status)
 end
 
 -- Only a stored PaymentIntent is ever confirmed. So one that is stored may have been paid already
--- and is pursued to its end, whatever was switched off; without one nothing was charged, and
--- record_intent stores none for a top-off that has ended.
+-- and is pursued to its end, whatever was switched off; without one nothing was charged (but see
+-- docs/operations.md on a restored backup), and record_intent stores none once it has ended.
 if state == 'charging' and redis.call('HEXISTS', KEYS[9], 'payment_intent') == 1 then
   return reply('charge')
 end
