@@ -25,6 +25,7 @@ def account_document(
         "timezone": account.timezone,
         "created": utc(account.created_at_ms),
         "allotment_size": account.allotment_size,
+        "allotment_granted": _granted(account),
         "topoff": topoff_document(account),
         "card": card_document(account.card) if account.card else None,
         "incident": _incident_document(account, incident) if incident else None,
@@ -101,7 +102,7 @@ def account_panel(
         "e-mail": account.email,
         "time zone": account.timezone,
         "state": state_word(account),
-        "balance": f"{account.balance} (allotment {account.allotment} of {account.allotment_size},"
+        "balance": f"{account.balance} (allotment {account.allotment} of {_granted(account)},"
         f" purchased {account.purchased})",
         "auto top-off": topoff_line(account) + _in_flight_clause(account),
         "card": _card_line(account.card),
@@ -119,6 +120,11 @@ def account_panel(
         else "none",
     }
     return Panel(facts(rows), title=account.id, title_align="left", expand=False)
+
+
+def _granted(account: Account) -> int:
+    """Tell how much allotment there was to use in this period."""
+    return account.granted - account.withheld
 
 
 def _cycle_line(account: Account) -> str:

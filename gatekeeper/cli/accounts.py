@@ -170,7 +170,7 @@ def set_account(
     parts = load_parts()
     found = parts.ledger.accounts.account(account_id)
     fields = _checked_fields(parts, found, given)
-    came_to = set_driver(parts, found, subscription) if subscription else ""
+    came_to = set_driver(parts, found, subscription, allotment=allotment) if subscription else ""
     if cycle_given:
         parts.ledger.cycles.set_cycle(
             account_id,

@@ -132,7 +132,7 @@ def _check_ledger(parts: Parts) -> Iterator[Finding]:
     try:
         found = examine(parts.ledger.client)
     except redis.RedisError as error:
-        yield _fail("ledger", describe_redis_error(error))
+        yield _fail("ledger", f"{describe_redis_error(error)}; see REDIS_URL")
         return
     for problem in found:
         tell = _fail if problem.severity is Severity.UNFIT else _warn
@@ -145,7 +145,7 @@ def _check_writes(parts: Parts) -> Finding:
     try:
         parts.ledger.probe()
     except redis.RedisError as error:
-        return _fail("ledger writes", describe_redis_error(error))
+        return _fail("ledger writes", f"{describe_redis_error(error)}; see REDIS_URL")
     return _ok("ledger writes", "taken")
 
 
@@ -153,7 +153,7 @@ def _check_shards(parts: Parts, look: Callable[[], object]) -> Finding:
     try:
         look()
     except redis.RedisError as error:
-        return _fail("shards", describe_redis_error(error))
+        return _fail("shards", f"{describe_redis_error(error)}; see REDIS_URL")
     except LedgerRefusal as error:
         return _fail("shards", str(error))
     return _ok("shards", f"SHARDS is {parts.settings.shards}")
@@ -165,7 +165,9 @@ def _check_queue(parts: Parts) -> Finding:
         with closing(connect(url, timeout_s=_TIMEOUT_S, max_connections=1)) as client:
             client.ping()
     except redis.RedisError as error:
-        return _fail("queues", describe_redis_error(error, "RQ's Redis"))
+        name = "QUEUE_REDIS_URL" if parts.settings.queue_redis_url else "REDIS_URL"
+        what = describe_redis_error(error, "RQ's Redis")
+        return _fail("queues", f"{what}; see {name}")
     return _ok("queues", "RQ's Redis is reachable")
 
 
@@ -173,7 +175,7 @@ def _check_history(parts: Parts) -> Finding:
     try:
         tables = examine_database(parts.history)
     except SQLAlchemyError as error:
-        return _fail("history", f"{describe_database_error(error)}; see DATABASE_URL")
+        return _fail("history", describe_database_error(error))
     match tables:
         case Tables.MISSING:
             return _warn("history", "there are no tables yet: `gatekeeper release` makes them")
@@ -186,7 +188,7 @@ def _migrate_history(parts: Parts) -> Finding:
     try:
         migrate(parts.history)
     except SQLAlchemyError as error:
-        return _fail("history", f"{describe_database_error(error)}; see DATABASE_URL")
+        return _fail("history", describe_database_error(error))
     return _ok("history", "its tables are up to date")
 
 
@@ -197,6 +199,8 @@ def _check_stripe(parts: Parts) -> Finding:
     except stripe.PermissionError:
         # A restricted key need not be allowed to read the balance; Stripe knows the key.
         return _ok("Stripe", f"reachable with a restricted {kind} key")
+    except stripe.APIConnectionError as error:
+        return _fail("Stripe", f"{describe_stripe_error(error)}; see STRIPE_API_BASE")
     except stripe.StripeError as error:
         return _fail("Stripe", describe_stripe_error(error))
     return _ok("Stripe", f"reachable with a {kind} key")

@@ -20,7 +20,7 @@ from gatekeeper.cli.output import (
     utc_second,
 )
 from gatekeeper.cli.parameters import account_argument
-from gatekeeper.domain.entry import Entry
+from gatekeeper.domain.entry import CALL_ENDS, PERIOD_ENTRIES, Entry
 from gatekeeper.history.export import export_entries
 
 _LIMIT: Final = 50
@@ -64,7 +64,10 @@ def log(
     document = {"entries": [_document(entry) for entry in page.items], "next": page.next}
     show(document, lines, as_json=as_json)
     if page.next is not None and not as_json:
-        click.echo(f"older entries: gatekeeper log {account_id} --after {page.next}", err=True)
+        same = f" --limit {limit}" if limit else ""
+        click.echo(
+            f"older entries: gatekeeper log {account_id}{same} --after {page.next}", err=True
+        )
 
 
 def _row(entry: Entry) -> tuple[str, ...]:
@@ -74,9 +77,17 @@ def _row(entry: Entry) -> tuple[str, ...]:
         entry.type.value,
         f"{change:+d}" if change else "",
         str(entry.allotment + entry.purchased),
-        entry.ref,
-        f"{entry.cause} ({entry.note})" if entry.note else entry.cause,
+        _ref(entry),
+        f"{entry.cause} ({_note(entry)})" if entry.note else entry.cause,
     )
+
+
+def _ref(entry: Entry) -> str:
+    return utc_second(int(entry.ref)) if entry.type in PERIOD_ENTRIES else entry.ref
+
+
+def _note(entry: Entry) -> str:
+    return f"{entry.note} s" if entry.type in CALL_ENDS else entry.note
 
 
 def _document(entry: Entry) -> dict[str, Any]:
@@ -94,5 +105,5 @@ def _document(entry: Entry) -> dict[str, Any]:
         "ref": entry.ref,
         "cause": entry.cause,
         "number": entry.number or None,
-        "detail": entry.detail or None,
+        "detail": entry.told_detail or None,
     }

@@ -37,7 +37,11 @@ def show(document: Document, for_people: RenderableType, *, as_json: bool) -> No
     else:
         width = None if sys.stdout.isatty() else _PIPE_WIDTH
         # No markup, no emoji: text is shown as it is, for customers chose some of it.
-        Console(markup=False, emoji=False, highlight=False, width=width).print(for_people)
+        console = Console(markup=False, emoji=False, highlight=False, width=width)
+        with console.capture() as drawn:
+            console.print(for_people)
+        # A grid's lines are filled up with spaces to the width of its longest.
+        click.echo("\n".join(line.rstrip() for line in drawn.get().splitlines()))
 
 
 def show_json(document: Document) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 import click
@@ -36,6 +36,24 @@ CREDITS: Final = click.IntRange(1, MAX_CREDITS)
 CREDITS_OR_NONE: Final = click.IntRange(0, MAX_CREDITS)
 #: Written for a number, to go back to what holds without one.
 DEFAULT: Final = "default"
+_DAY_SHAPE: Final = "YYYY-MM-DD, such as 2026-01-31"
+
+
+class Day(click.ParamType[date]):
+    """A day of the calendar."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Read the value; fails as click's own types do."""
+        at = _read_moment(value, "%Y-%m-%d")
+        if at is None:
+            self.fail(f"{value!r} is no day; write {_DAY_SHAPE}", param, ctx)
+        try:
+            anchor_of(at.date())
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        return at.date()
 
 
 class Anchor(click.ParamType[int]):
@@ -46,13 +64,29 @@ class Anchor(click.ParamType[int]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read the value; fails as click's own types do."""
-        at: datetime = click.DateTime(self._FORMATS).convert(value, param, ctx)
+        at = _read_moment(value, *self._FORMATS)
+        if at is None:
+            self.fail(
+                f"{value!r} is no day and no instant; write {_DAY_SHAPE}, or"
+                " 2026-01-31T09:00:00-05:00",
+                param,
+                ctx,
+            )
         try:
             anchor_ms = anchor_of(at.date()) if at.tzinfo is None else int(at.timestamp() * 1000)
             period_of(anchor_ms, Interval.MONTHLY, wall_clock_ms())
         except ValueError as error:
             self.fail(str(error), param, ctx)
         return anchor_ms
+
+
+def _read_moment(value: Any, *formats: str) -> datetime | None:
+    """Read a moment in one of these formats; None when it is in none, or not in the calendar."""
+    try:
+        moment: datetime = click.DateTime(formats).convert(value, None, None)
+    except click.BadParameter:
+        return None
+    return moment
 
 
 anchor_option: Final = click.option(

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from gatekeeper.domain.account import InvalidSettings
 from gatekeeper.domain.route import InvalidDropMessage, InvalidRoute
 from gatekeeper.domain.subscription import SubscriptionUnusable
-from gatekeeper.history.engine import describe_sql_error
+from gatekeeper.history.engine import words_of_database
 from gatekeeper.history.queries import BadCursor
 from gatekeeper.ledger.errors import LedgerRefusal
 from gatekeeper.payments.cards import CardNotUsable
@@ -76,7 +76,8 @@ def describe_database_error(error: SQLAlchemyError) -> str:
     """Say why history's database could not do what it was asked."""
     if _lacks_table(error):
         return "history has no tables yet: `gatekeeper release` makes them"
-    return f"history's database cannot be used: {one_line(describe_sql_error(error))}"
+    words = one_line(words_of_database(error)) or "no connection was free in time"
+    return f"history's database cannot be used: {words}; see DATABASE_URL"
 
 
 def _lacks_table(error: SQLAlchemyError) -> bool:

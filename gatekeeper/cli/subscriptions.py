@@ -36,17 +36,18 @@ subscription_option: Final = click.option(
 )
 
 
-def set_driver(parts: Parts, account: Account, subscription: str) -> str:
+def set_driver(parts: Parts, account: Account, subscription: str, *, allotment: int | None) -> str:
     """Link a subscription, or unlink the one there is; returns what that came to.
 
-    Raises what link_subscription raises; LedgerRefusal when there is none to unlink.
+    `allotment` is what the account will get then instead of what it has, if anything. Raises what
+    link_subscription raises; LedgerRefusal when there is none to unlink.
     """
     ledger = parts.ledger
     if subscription == NONE:
         if not account.subscription:
             raise LedgerRefusal(f"no subscription drives {account.id}")
         ledger.subscriptions.unlink_subscription(account.id, account.subscription)
-        return f"{account.subscription} is unlinked; the cycle goes on with what it has"
+        return f"{account.subscription} is unlinked; {_cycle_words(parts, account.id, allotment)}"
     terms = link_subscription(
         account,
         subscription,
@@ -55,3 +56,9 @@ def set_driver(parts: Parts, account: Account, subscription: str) -> str:
         plans=parts.settings.stripe_plans,
     )
     return f"{terms.id} is {terms.status}: {terms.allotment} credits in this period"
+
+
+def _cycle_words(parts: Parts, account_id: str, allotment: int | None) -> str:
+    if allotment is not None or parts.ledger.accounts.account(account_id).allotment_size:
+        return "the cycle goes on with what it has"
+    return "the cycle goes on, but brings no credits: see --allotment"

@@ -39,7 +39,17 @@ _CHARGES: Final = (
     EntryType.TOPOFF_FAILED,
     EntryType.PURCHASE_SUCCEEDED,
 )
+_CALL_DECISIONS: Final = (EntryType.CALL_DEBITED, EntryType.CALL_DROPPED)
+#: Their detail is how long the call lasted, in seconds.
+CALL_ENDS: Final = (EntryType.CALL_RELEASED, EntryType.CALL_SETTLED)
+#: Their ref is when a period began or ended, in ms since the epoch.
+PERIOD_ENTRIES: Final = (
+    EntryType.CYCLE_STARTED,
+    EntryType.ALLOTMENT_LAPSED,
+    EntryType.ALLOTMENT_RAISED,
+)
 _WITH_NOTE: Final = (
+    *CALL_ENDS,
     EntryType.CREDITS_ADDED,
     EntryType.CREDITS_REMOVED,
     EntryType.CREDITS_CLAWED_BACK,
@@ -83,8 +93,13 @@ class Entry:
     detail: str
 
     @property
+    def told_detail(self) -> str:
+        """The detail, but for a call's record: its form is the ledger's own business."""
+        return "" if self.type in _CALL_DECISIONS else self.detail
+
+    @property
     def note(self) -> str:
-        """Who corrected or retried by hand, or which refund or dispute it was; else ""."""
+        """Who did it by hand, which refund or dispute it was, how many seconds a call lasted."""
         return self.detail if self.type in _WITH_NOTE else ""
 
 

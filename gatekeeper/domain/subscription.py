@@ -128,7 +128,10 @@ def terms_of(subscription: Subscription, plans: Plans) -> SubscriptionTerms:
     items = [item for item in subscription.items if item.price in plans.allotments]
     if entitled and not items:
         prices = ", ".join(item.price for item in subscription.items) or "none"
-        raise SubscriptionUnusable(f"{subscription.id}: no price of it is in PLANS ({prices})")
+        raise SubscriptionUnusable(
+            f"{subscription.id}: no price of it is in PLANS ({prices}); add it there, then restart"
+            " web and upkeep"
+        )
     interval, start_ms, end_ms = _period_of(subscription, items or subscription.items)
     allotment = sum(plans.allotments[item.price] * item.quantity for item in items)
     if allotment > MAX_CREDITS:

@@ -155,10 +155,14 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
 
 def describe_sql_error(error: SQLAlchemyError) -> str:
-    """Say in one line what a database said, without statements and credentials."""
+    """Say in one line for a log what a database said, without statements and credentials."""
     if isinstance(error, DBAPIError) and error.orig is not None:
-        text = str(error.orig).strip()
-        return f"{type(error.orig).__name__}: {text.splitlines()[0] if text else 'no message'}"
-    if isinstance(error, DatabaseUnfit):
-        return str(error)
-    return type(error).__name__
+        return f"{type(error.orig).__name__}: {words_of_database(error) or 'no message'}"
+    return words_of_database(error) or type(error).__name__
+
+
+def words_of_database(error: SQLAlchemyError) -> str:
+    """Return the first line of what a database said, as above; "" when it said nothing."""
+    if isinstance(error, DBAPIError) and error.orig is not None:
+        return next(iter(str(error.orig).strip().splitlines()), "")
+    return str(error) if isinstance(error, DatabaseUnfit) else ""

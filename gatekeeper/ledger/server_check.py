@@ -82,7 +82,8 @@ def _eviction(info: Mapping[str, Any]) -> Problem | None:
     if policy != "noeviction":
         # volatile-* too: what keeps a call or a payment from counting twice has a lifetime.
         return _unfit(
-            f"maxmemory-policy is {policy}: balances or records can be evicted; set noeviction"
+            f"maxmemory-policy is {policy}: balances or records can be evicted; set"
+            " maxmemory-policy noeviction"
         )
     return None
 
@@ -99,7 +100,10 @@ def _persistence(info: Mapping[str, Any]) -> Problem | None:
     if enabled is None:
         return _notable("appendonly could not be checked; it must be on")
     if not enabled:
-        return _unfit("appendonly is off: a restart loses what happened since the last snapshot")
+        return _unfit(
+            "appendonly is off: a restart loses what happened since the last snapshot; set"
+            " appendonly yes"
+        )
     if info.get("aof_last_write_status", "ok") != "ok":
         return _unfit("the append-only file could not be written last time: the disk may be full")
     return None

@@ -75,6 +75,8 @@ def test_set_changes_the_cycle(gatekeeper: Gatekeeper, ledger: Ledger, account_i
     found = ledger.accounts.account(account_id)
     assert (found.allotment, found.allotment_size, found.interval) == (9, 2, Interval.YEARLY)
     assert "--interval" in gatekeeper.usage_error(*words, "--interval", "daily")
+    said = gatekeeper.usage_error(*words, "--anchor", "2026-02-30")
+    assert "'2026-02-30' is no day and no instant; write YYYY-MM-DD, such as 2026-01-31" in said
 
 
 def test_show_tells_all_that_is_true_now(
@@ -95,6 +97,7 @@ def test_show_tells_all_that_is_true_now(
         "balance": {"total": 7, "allotment": 3, "purchased": 4},
         "timezone": "UTC",
         "allotment_size": 3,
+        "allotment_granted": 3,
         "topoff": {
             "enabled": True,
             "threshold": 5,
@@ -111,6 +114,18 @@ def test_show_tells_all_that_is_true_now(
         "drop_message": None,
         "price": None,
     }
+
+
+def test_show_sets_the_allotment_against_what_this_period_granted(
+    gatekeeper: Gatekeeper, account_id: str
+) -> None:
+    gatekeeper.ok("account", "set", account_id, "--allotment", "9")
+    gatekeeper.ok("account", "set", account_id, "--allotment", "2")
+    document = gatekeeper.json("account", "show", account_id)
+    assert (document["allotment_granted"], document["allotment_size"]) == (9, 2)
+    shown = gatekeeper.ok("account", "show", account_id)
+    assert "9 (allotment 9 of 9, purchased 0)" in shown
+    assert "2 new credits on" in shown
 
 
 def test_show_gives_an_incident_in_the_words_promised_to_customers(

@@ -14,7 +14,7 @@ from gatekeeper.audit import audit_account, audit_ledger, entries_to_read
 from gatekeeper.domain.account import new_account_id
 from gatekeeper.domain.call import CallEnd
 from gatekeeper.history.engine import writing
-from gatekeeper.history.tables import entries
+from gatekeeper.history.tables import entries, positions
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.relay.history import HistoryCopy
 from tests.audit.books import live
@@ -30,9 +30,20 @@ def test_it_agrees_with_everything_that_the_verbs_do(
     accounts = [open_account(ledger, allotment=3) for _ in range(12)]
     for account_id in accounts:
         live(ledger, account_id)
-    assert gatekeeper.json("audit") == {"ok": True, "differences": []}
-    assert gatekeeper.ok("audit") == "everything agrees"
-    assert gatekeeper.json("audit", accounts[0])["ok"]
+    written = [len(list(ledger.log.entries(account_id))) for account_id in accounts]
+    whole = sum(written)
+    document = {"ok": True, "accounts": 12, "entries": whole, "differences": []}
+    assert gatekeeper.json("audit") == document
+    assert gatekeeper.ok("audit") == f"everything agrees: 12 accounts, {whole:,} entries read"
+    one = gatekeeper.json("audit", accounts[0])
+    assert one == {"ok": True, "accounts": 1, "entries": written[0], "differences": []}
+
+
+def test_an_entry_in_both_stores_counts_once(
+    gatekeeper: Gatekeeper, ledger: Ledger, history: Engine, account_id: str
+) -> None:
+    HistoryCopy(ledger, history).copy_all()
+    assert gatekeeper.ok("audit") == "everything agrees: 1 account, 1 entry read"
 
 
 def test_it_agrees_with_an_empty_ledger(gatekeeper: Gatekeeper) -> None:
@@ -218,9 +229,20 @@ def test_what_differs_between_the_ledger_and_history(
         f"{account_id}  entry {opened.id} is in the log, but not in SQL",
         f"{'-':{width}}  shard {shard}: {told}",
     ]
-    assert result.stderr == "Error: the audit found 2 differences in 1 accounts\n"
+    assert result.stderr == "Error: the audit found 2 differences in 1 account\n"
     document = json.loads(gatekeeper.run("audit", "--json").stdout)
     assert [one["account"] for one in document["differences"]] == [account_id, None]
+
+
+def test_what_differs_in_a_shard_counts_for_no_account(
+    gatekeeper: Gatekeeper, ledger: Ledger, history: Engine, account_id: str
+) -> None:
+    HistoryCopy(ledger, history).copy_all()
+    with writing(history) as connection:
+        connection.execute(positions.update().values(entries=0))
+    result = gatekeeper.run("audit")
+    assert account_id not in result.stdout
+    assert result.stderr == "Error: the audit found 2 differences, of no one account\n"
 
 
 def test_history_that_is_away(gatekeeper: Gatekeeper, account_id: str) -> None:

@@ -64,8 +64,12 @@ def test_nothing_can_be_reached(gatekeeper: Gatekeeper) -> None:
     checks = _checks(gatekeeper, "doctor", REDIS_URL=DEAD_REDIS)
     for name in ("ledger", "shards", "queues", "Stripe", "mail"):
         assert checks[name][0] == "fail"
-    assert checks["ledger"][1] == "the ledger cannot be reached: connection refused"
-    assert checks["Stripe"][1] == "Stripe cannot be reached"
+    assert checks["ledger"][1] == "the ledger cannot be reached: connection refused; see REDIS_URL"
+    assert checks["queues"][1].endswith("; see REDIS_URL")
+    assert checks["Stripe"][1] == "Stripe cannot be reached; see STRIPE_API_BASE"
+    checks = _checks(gatekeeper, "doctor", QUEUE_REDIS_URL=DEAD_REDIS)
+    assert checks["ledger"][0] == "ok"
+    assert checks["queues"][1].endswith("; see QUEUE_REDIS_URL")
 
 
 def test_stripe_does_not_know_the_key(gatekeeper: Gatekeeper, outside: dict[str, str]) -> None:
@@ -115,7 +119,8 @@ def test_a_server_that_loses_balances(
         lines = [line for line in text.stdout.splitlines() if line.startswith("fail")]
         assert len(lines) == 2
         assert "allkeys-lru" in lines[0]
-        assert "appendonly" in lines[1]
+        assert lines[0].endswith("; set maxmemory-policy noeviction")
+        assert lines[1].endswith("; set appendonly yes")
         assert text.stderr == "Error: 2 of 11 checks failed\n"
         released = gatekeeper.run("release", REDIS_URL=unfit.url)
         assert released.exit_code == 1

@@ -49,7 +49,27 @@ def test_log_shows_entries_newest_first(
     assert newest["entries"] == document["entries"][:2]
     lines = gatekeeper.ok("log", account_id).splitlines()
     assert len(lines) == 6
-    assert lines[1].split()[2:] == ["call_released", "+1", "2", second, "busy"]
+    assert lines[1].split()[2:] == ["call_released", "+1", "2", second, "busy", "(10", "s)"]
+    details = {one["type"]: one["detail"] for one in document["entries"]}
+    assert details == dict.fromkeys(details) | {"call_settled": "10", "call_released": "10"}
+    exported = csv.DictReader(gatekeeper.ok("log", account_id, "--csv").splitlines(), strict=True)
+    assert {one["type"]: one["detail"] or None for one in exported} == details
+
+
+def test_log_shows_when_a_period_began(
+    gatekeeper: Gatekeeper, ledger: Ledger, history: Engine, account_id: str
+) -> None:
+    gatekeeper.ok("account", "set", account_id, "--allotment", "9")
+    (raised, _) = gatekeeper.json("log", account_id)["entries"]
+    assert raised["ref"] == str(ledger.accounts.account(account_id).cycle_start_ms)
+    began = gatekeeper.json("account", "show", account_id)["cycle"]["start"]
+    line = gatekeeper.ok("log", account_id).splitlines()[1]
+    assert line.split()[2:] == [
+        *("allotment_raised", "+6", "9"),
+        *(began[:10], began[11:19], "allotment_raised"),
+    ]
+    (exported, _) = csv.DictReader(gatekeeper.ok("log", account_id, "--csv").splitlines())
+    assert exported["reference"] == raised["ref"]
 
 
 @pytest.mark.parametrize("limit", ["1", "7", "1000"])
@@ -81,7 +101,8 @@ def test_a_page_says_where_the_next_begins(
     call(ledger, account_id)
     shown = gatekeeper.run("log", account_id, "--limit", "2")
     cursor = gatekeeper.json("log", account_id, "--limit", "2")["next"]
-    assert shown.stderr == f"older entries: gatekeeper log {account_id} --after {cursor}\n"
+    same = f"gatekeeper log {account_id} --limit 2 --after {cursor}"
+    assert shown.stderr == f"older entries: {same}\n"
     (_, line) = gatekeeper.ok("log", account_id, "--after", cursor).splitlines()
     assert "account_opened" in line
 
@@ -185,7 +206,9 @@ def test_a_database_that_cannot_be_read(
 ) -> None:
     line = gatekeeper.refused(*command, account_id, DATABASE_URL=url)
     assert words in line
+    assert ("see DATABASE_URL" in line) is ("no tables yet" not in line)
     assert "hunter2" not in line
+    assert "Error" not in line  # a class of Python's
 
 
 def test_what_log_is_not_asked_for(

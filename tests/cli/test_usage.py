@@ -261,6 +261,17 @@ def test_a_cycle_that_nobody_has_turned_yet(
     assert gatekeeper.json("usage", account_id)["from"] == utc(period.start_ms)
 
 
+def test_a_cycle_that_begins_later_than_now(
+    gatekeeper: Gatekeeper, past: Past, history: Engine
+) -> None:
+    """As after a subscription's clock in Stripe's sandbox was moved on."""
+    past.clock.now_ms = wall_clock_ms() + 40 * 86_400_000
+    account_id = open_account(past.ledger, allotment=3)
+    copy(past.ledger, history)
+    begin = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    assert gatekeeper.json("usage", account_id)["from"] == utc(int(begin.timestamp()) * 1000)
+
+
 def test_without_a_cycle_the_current_month(
     gatekeeper: Gatekeeper, past: Past, history: Engine
 ) -> None:
@@ -318,5 +329,7 @@ def test_what_usage_is_not_asked_for(
     assert "there is no day" in gatekeeper.refused("usage", account_id, "--from", "9998-12-31")
     for bad in ("yesterday", "2026-02-30", "2026-3-1T00:00", "0001-01-01", "9999-12-31"):
         assert "'--from'" in gatekeeper.usage_error("usage", account_id, "--from", bad)
+    said = gatekeeper.usage_error("usage", account_id, "--to", "2026-02-30")
+    assert "'2026-02-30' is no day; write YYYY-MM-DD, such as 2026-01-31" in said
     assert "exclude each other" in gatekeeper.usage_error("usage", account_id, "--json", "--csv")
     assert "'--by'" in gatekeeper.usage_error("usage", account_id, "--by", "week")

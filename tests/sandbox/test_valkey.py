@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -14,8 +15,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from gatekeeper.sandbox import valkey
 from gatekeeper.sandbox.valkey import EmbeddedValkey, EmbeddedValkeyError
+from gatekeeper.sandbox.valkey import server as valkey_server
 
 
 @pytest.fixture
@@ -136,8 +137,8 @@ def test_another_server_on_the_port_is_not_taken_for_ours(
 def test_a_free_port_that_is_taken_meanwhile_is_given_up_for_another(
     server: EmbeddedValkey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    offered = iter([server.port, valkey._free_port()])
-    monkeypatch.setattr(valkey, "_free_port", lambda: next(offered))
+    offered = iter([server.port, valkey_server._free_port()])
+    monkeypatch.setattr(valkey_server, "_free_port", lambda: next(offered))
     with EmbeddedValkey(tmp_path / "other") as other, client_of(other) as client:
         assert other.port != server.port
         assert client.ping()
@@ -194,3 +195,56 @@ def test_the_server_does_not_outlive_a_killed_owner(tmp_path: Path) -> None:
             owner.kill()
             with contextlib.suppress(ConnectionResetError):
                 assert connection.recv(1) == b""  # the connection ends with the server
+
+
+@pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
+def test_as_a_process_it_ends_with_its_server_and_keeps_its_data(
+    tmp_path: Path, stop: signal.Signals
+) -> None:
+    command = [sys.executable, "-m", "gatekeeper.sandbox.valkey", "--port", "0"]
+    for expected in (None, "12"):
+        with subprocess.Popen(
+            [*command, "--directory", str(tmp_path)], stdout=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stdout is not None
+            found = re.fullmatch(r"valkey ready: (redis://.+:\d+/0)\n", process.stdout.readline())
+            assert found is not None
+            with redis.Redis.from_url(found[1], decode_responses=True) as client:
+                assert client.get("balance") == expected
+                client.set("balance", "12")
+                server_pid = client.info("server")["process_id"]
+            process.send_signal(stop)
+            assert process.wait(10) == 0
+        with pytest.raises(ProcessLookupError):
+            os.kill(server_pid, 0)
+
+
+def test_as_a_process_its_data_goes_with_it_unless_told_where(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "gatekeeper.sandbox.valkey", "--port", "0"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, env=os.environ | {"TMPDIR": str(tmp_path)}
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert list(tmp_path.iterdir())
+        process.terminate()
+        assert process.wait(10) == 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_as_a_process_it_says_that_its_port_is_taken(
+    server: EmbeddedValkey, tmp_path: Path
+) -> None:
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-m", "gatekeeper.sandbox.valkey"),
+            *("--port", str(server.port), "--directory", str(tmp_path / "other")),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert "already in use" in ended.stderr
+    assert "Traceback" not in ended.stderr
