@@ -16,6 +16,7 @@ from gatekeeper.mail.compose import SenderIdentity
 from gatekeeper.mail.smtp import SmtpRelay
 from gatekeeper.payments.client import stripe_client
 from gatekeeper.settings import Settings, load_settings
+from gatekeeper.sign_in_links import SignInLinks
 from gatekeeper.telephony.signature import SignatureChecker
 
 #: The webhook must answer within 2 s: a number look-up and a decision, each within this.
@@ -53,7 +54,6 @@ class Parts:
         return Redis.from_url(self.settings.jobs_redis_url)
 
     @cached_property
-    @cached_property
     def history(self) -> Engine:
         """History's database, for whatever looks back."""
         return open_history(
@@ -61,6 +61,7 @@ class Parts:
             pool_size=max(4, self.settings.web_threads),
         )
 
+    @cached_property
     def signatures(self) -> SignatureChecker:
         """Checks that a request is Twilio's."""
         return SignatureChecker(self.settings.public_origin, self.settings.twilio_tokens)
@@ -82,6 +83,11 @@ class Parts:
     def sender(self) -> SenderIdentity:
         """In whose name e-mail is sent."""
         return self.settings.sender
+
+    @cached_property
+    def sign_in_links(self) -> SignInLinks:
+        """The links by which people sign in to the portal."""
+        return SignInLinks(self.settings.public_origin, self.settings.secret_keys)
 
     @cached_property
     def answer_route(self) -> Route:

@@ -1,8 +1,9 @@
 """Which RQ job does which owed work: the relay enqueues these, the workers run nothing else.
 
 A task is what the ledger's scripts write down as owed: `charge:<top-off>`,
-`email:<kind>:<notice>`, `look:<account>`, `cycle:<account>`, `subscription:<account>` or
-`correction:<PaymentIntent>`. Its last part is the job's only argument.
+`email:<kind>:<notice>`, `email:sign_in:<link>`, `look:<account>`, `cycle:<account>`,
+`subscription:<account>`, `checkout:<visit to Checkout>` or `correction:<PaymentIntent>`. Its last
+part is the job's only argument.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Final
 from gatekeeper.domain.account import is_account_id
 from gatekeeper.domain.notice import NoticeKind
 from gatekeeper.ledger.keys import is_record_id
+from gatekeeper.ledger.sign_ins import is_link_id
 
 #: Longer than a charge waits for Stripe: a request ends after three tries of 23 s and the pauses
 #: between (see gatekeeper/payments/client.py), and a request that fails for good ends the job.
@@ -70,6 +72,15 @@ def _describe_correction(payment_intent: str) -> str:
     return f"Read refunds and disputes of {payment_intent}"
 
 
+def _describe_sign_in(link_id: str) -> str:
+    return f"E-mail a link to sign in by: {link_id}"
+
+
+def _describe_checkout(checkout_id: str) -> str:
+    account_id, token = checkout_id.rsplit("-", 1)
+    return f"Read how visit {token} of {account_id} to Checkout ended"
+
+
 _PAYMENT_INTENT: Final = re.compile(r"pi_[A-Za-z0-9_]{1,100}")
 
 
@@ -81,6 +92,9 @@ def is_payment_intent(text: str) -> bool:
 #: Every spec there is, by kind of task.
 SPECS: Final[dict[str, JobSpec]] = {
     "charge": JobSpec("charges", "workers.charges.charge", _describe_charge, is_record_id),
+    "checkout": JobSpec(
+        "charges", "workers.charges.finish_checkout", _describe_checkout, is_record_id
+    ),
     "look": JobSpec("upkeep", "workers.upkeep.look_at_threshold", _describe_look, is_account_id),
     "cycle": JobSpec("upkeep", "workers.upkeep.turn_cycle", _describe_cycle, is_account_id),
     "subscription": JobSpec(
@@ -92,12 +106,12 @@ SPECS: Final[dict[str, JobSpec]] = {
     **{
         f"email:{kind}": JobSpec(
             "emails", "workers.emails.send_notice", _describe_email(kind), is_record_id
-    "checkout": JobSpec(
-        "charges", "workers.charges.finish_checkout", _describe_checkout, is_record_id
-    ),
         )
         for kind in NoticeKind
     },
+    "email:sign_in": JobSpec(
+        "emails", "workers.emails.send_sign_in", _describe_sign_in, is_link_id
+    ),
 }
 QUEUES: Final = ("charges", "emails", "upkeep")
 #: The dotted names of the only functions that a worker runs.
@@ -133,11 +147,11 @@ def subscription_task(account_id: str) -> str:
     return f"subscription:{account_id}"
 
 
-def correction_task(payment_intent: str) -> str:
-    """Write the task of reading a payment's refunds and disputes from Stripe."""
-    return f"correction:{payment_intent}"
 def checkout_task(checkout_id: str) -> str:
     """Write the task of reading from Stripe how a visit to Checkout ended."""
     return f"checkout:{checkout_id}"
 
 
+def correction_task(payment_intent: str) -> str:
+    """Write the task of reading a payment's refunds and disputes from Stripe."""
+    return f"correction:{payment_intent}"

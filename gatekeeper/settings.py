@@ -16,9 +16,10 @@ from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from gatekeeper.domain.call import Decision
+from gatekeeper.domain.email_address import normalize_email
 from gatekeeper.domain.route import DEFAULT_DROP_MESSAGE, DropMessage, Route
-from gatekeeper.history.call import HUNG_UP_BELOW_S
 from gatekeeper.domain.subscription import Plans, parse_plans
+from gatekeeper.history.call import HUNG_UP_BELOW_S
 from gatekeeper.history.engine import parse_database_url
 from gatekeeper.ledger.client import check_redis_url
 from gatekeeper.mail.compose import SenderIdentity
@@ -78,6 +79,13 @@ def _check_support_email(text: str) -> None:
     SenderIdentity("any@example.com", "any", support_email=text)
 
 
+def _read_emails(text: str) -> frozenset[str]:
+    try:
+        return frozenset(map(normalize_email, text.split(",") if text else ()))
+    except ValueError:
+        raise ValueError("must be e-mail addresses with commas between") from None
+
+
 def _check_bind_host(text: str) -> None:
     with suppress(ValueError):
         ipaddress.ip_address(text)
@@ -90,6 +98,13 @@ def _check_bind_host(text: str) -> None:
 _HOST_NAME: Final = re.compile(
     r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)*[a-z](?:[a-z0-9-]*[a-z0-9])?", re.IGNORECASE
 )
+_Keys = Annotated[
+    SecretStr,
+    _secret_of_shape(
+        r"[^\s,]{32,}(,\s*[^\s,]{32,})*",
+        "must be 32 characters or more without spaces, or two such with a comma between",
+    ),
+]
 _ANY_ACCOUNT_SID: Final = "AC" + 32 * "0"
 _RedisUrl = Annotated[SecretStr, _url("redis", "rediss"), _readable(check_redis_url)]
 
@@ -153,6 +168,21 @@ class Settings(BaseSettings):
         description="must be 1 to 80 printable characters",
     )
     support_email: Annotated[str, _readable(_check_support_email)] | None = None
+    logo_url: str | None = Field(
+        default=None,
+        pattern=r"^(https://[A-Za-z0-9.:-]+)?/[\w.~%-][\w.~%/?=&+-]*$",
+        description="must be an https URL, or a path such as /logo.svg",
+    )
+    accent_color: str = Field(
+        default="#2456d6",
+        pattern=r"^#[0-9a-fA-F]{6}$",
+        description="must be # and 6 hex digits, such as #2456d6",
+    )
+    frame_ancestors: str = Field(
+        default="",
+        pattern=r"^(https://[a-zA-Z0-9.:-]+(,\s*https://[a-zA-Z0-9.:-]+)*)?$",
+        description="must be origins such as https://app.example.com, with commas between",
+    )
 
     credit_price: int = Field(
         ge=1,
@@ -164,6 +194,9 @@ class Settings(BaseSettings):
         pattern=r"^[a-z]{3}$",
         description="must be three lower-case letters, such as usd",
     )
+
+    plans: Annotated[str, _readable(parse_plans)] = ""
+    past_due_keeps_allotment: bool = Field(default=True, description="must be true or false")
 
     answer_url: Annotated[str, _readable(Route.parse)]
     drop_message: Annotated[str, _readable(DropMessage)] = DEFAULT_DROP_MESSAGE.text
@@ -189,21 +222,26 @@ class Settings(BaseSettings):
     web_workers: Annotated[int, _whole(1, 64)] = 1
     web_threads: Annotated[int, _whole(1, 256)] = 4
 
+    trusted_proxies: Annotated[int, _whole(0, 5)] = 1
+
+    secret_key: _Keys | None = None
+    admin_emails: Annotated[str, _readable(_read_emails)] = ""
+    sso_secret: _Keys | None = None
+
     ops_username: str | None = Field(
         default=None,
         pattern=r"^[^:\p{C}]+$",
         description="must be printable characters without a colon",
     )
     ops_password: SecretStr | None = None
-    plans: Annotated[str, _readable(parse_plans)] = ""
-    past_due_keeps_allotment: bool = Field(default=True, description="must be true or false")
-
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         problems: list[str] = []
         if (self.ops_username is None) != (self.ops_password is None):
             problems.append("OPS_USERNAME, OPS_PASSWORD: set both, or neither")
+        if self.secret_key is None and (self.admins or self.sso_secret is not None):
+            problems.append("SECRET_KEY: is needed for ADMIN_EMAILS and SSO_SECRET")
         if self.is_live and self.stripe_api_base.get_secret_value() != "https://api.stripe.com":
             problems.append("STRIPE_API_BASE: a live STRIPE_SECRET_KEY is only sent to Stripe")
         if problems:
@@ -223,13 +261,37 @@ class Settings(BaseSettings):
     @property
     def webhook_secrets(self) -> tuple[str, ...]:
         """Stripe's signing secrets; two during a rotation."""
-        text = self.stripe_webhook_secret.get_secret_value()
-        return tuple(secret.strip() for secret in text.split(","))
+        return _split(self.stripe_webhook_secret)
+
+    @property
+    def secret_keys(self) -> tuple[str, ...]:
+        """What links, forms and cookies are signed with, the newest last; () without the portal."""
+        return _split(self.secret_key)
+
+    @property
+    def sso_secrets(self) -> tuple[str, ...]:
+        """What the product's own site signs tokens with; () when it signs nobody in."""
+        return _split(self.sso_secret)
+
+    @property
+    def admins(self) -> frozenset[str]:
+        """The addresses of those who may see every account."""
+        return _read_emails(self.admin_emails)
+
+    @property
+    def framing_origins(self) -> tuple[str, ...]:
+        """The sites that may show the portal in a frame."""
+        return tuple(one.strip() for one in self.frame_ancestors.split(",") if one)
 
     @property
     def public_origin(self) -> str:
         """The origin that Twilio and browsers see, without a trailing slash."""
         return self.public_url.get_secret_value().rstrip("/")
+
+    @property
+    def stripe_plans(self) -> Plans:
+        """What the prices of subscriptions stand for."""
+        return Plans(parse_plans(self.plans), self.past_due_keeps_allotment)
 
     @property
     def answer_route(self) -> Route:
@@ -277,6 +339,11 @@ def _is_live(key: SecretStr) -> bool:
     return key.get_secret_value()[:8] in ("sk_live_", "rk_live_")
 
 
+def _split(secret: SecretStr | None) -> tuple[str, ...]:
+    text = "" if secret is None else secret.get_secret_value()
+    return tuple(one.strip() for one in text.split(",") if one)
+
+
 def load_settings(**overrides: Any) -> Settings:
     """Read the environment, and `.env` where it says nothing. Raises SettingsError."""
     try:
@@ -287,11 +354,6 @@ def load_settings(**overrides: Any) -> Settings:
         problems = [f"{_ENV_FILE}: is not UTF-8"]
     raise SettingsError(problems)
 
-
-    @property
-    def stripe_plans(self) -> Plans:
-        """What the prices of subscriptions stand for."""
-        return Plans(parse_plans(self.plans), self.past_due_keeps_allotment)
 
 def misspelt_names() -> dict[str, str]:
     """Find names in `.env` that no setting has, each with the setting that it resembles."""

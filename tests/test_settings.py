@@ -171,7 +171,23 @@ def test_a_file_that_is_not_text(tmp_path: Path) -> None:
         ("WEB_HOST", "-"),
         ("OWED_LEASE_S", "0.09"),
         ("OWED_LEASE_S", "nan"),
+        ("SECRET_KEY", "hunter2"),
+        ("SECRET_KEY", "k" * 32 + ",hunter2"),
+        ("SECRET_KEY", "k" * 20 + " " + "k" * 20),
+        ("ADMIN_EMAILS", "nobody-there"),
+        ("ADMIN_EMAILS", "a@example.com,,b@example.com"),
+        ("TRUSTED_PROXIES", "6"),
+        ("TRUSTED_PROXIES", "-1"),
         ("PRODUCT_NAME", "B\udce4cker"),
+        ("LOGO_URL", "http://www.example.com/logo.svg"),
+        ("LOGO_URL", "//www.example.com/logo.svg"),
+        ("LOGO_URL", "https://www.example.com;script-src/logo.svg"),
+        ("LOGO_URL", "images/mark.png"),
+        ("ACCENT_COLOR", "blue"),
+        ("ACCENT_COLOR", "#24d"),
+        ("FRAME_ANCESTORS", "*"),
+        ("FRAME_ANCESTORS", "https://app.example.com/path"),
+        ("FRAME_ANCESTORS", "https://app.example.com; script-src *"),
     ],
 )
 def test_a_mistyped_variable_is_named_without_its_value(
@@ -231,6 +247,10 @@ def test_what_a_variable_must_be_is_told_in_plain_words(
         ("LOG_KEPT_S", "60"),
         ("OWED_LEASE_S", "0.1"),
         ("PUBLIC_URL", "https://gate.example.com:8443"),
+        ("LOGO_URL", "https://www.example.com/logo.svg?v=2"),
+        ("LOGO_URL", "/logo.svg"),
+        ("ACCENT_COLOR", "#FFd000"),
+        ("FRAME_ANCESTORS", "https://app.example.com, https://www.example.com:8443"),
     ],
 )
 def test_a_value_that_can_be_used(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -249,6 +269,34 @@ def test_contradictions(monkeypatch: pytest.MonkeyPatch) -> None:
             STRIPE_SECRET_KEY="sk_live_real",
             STRIPE_API_BASE="http://127.0.0.1:9",
         )
+
+
+def test_the_portals_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = "o" * 32, "n" * 40
+    settings = _load(monkeypatch)
+    assert (settings.secret_keys, settings.sso_secrets, settings.admins) == ((), (), frozenset())
+    settings = _load(
+        monkeypatch,
+        SECRET_KEY=f"{old}, {new}",
+        SSO_SECRET=new,
+        ADMIN_EMAILS="Ann@Example.com, bob@example.com",
+    )
+    assert (settings.secret_keys, settings.sso_secrets) == ((old, new), (new,))
+    assert settings.admins == {"ann@example.com", "bob@example.com"}
+    shown = repr(settings) + str(settings.model_dump())
+    assert old not in shown
+    assert new not in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("ADMIN_EMAILS", "a@example.com"), ("SSO_SECRET", "s" * 32)]
+)
+def test_nobody_signs_in_without_a_key(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    with pytest.raises(SettingsError) as caught:
+        _load(monkeypatch, **{name: value})
+    assert caught.value.problems == ["SECRET_KEY: is needed for ADMIN_EMAILS and SSO_SECRET"]
 
 
 def test_the_sandbox_refuses_a_live_key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -11,14 +11,15 @@ import click
 #: them all takes a second: Stripe's library, RQ, the server.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "account": ("gatekeeper.cli.accounts:account", "Open, show and change accounts."),
+    "member": ("gatekeeper.cli.members:member", "Let people see an account, and pay."),
     "number": ("gatekeeper.cli.numbers:number", "Assign phone numbers to accounts."),
     "credits": ("gatekeeper.cli.money:credits_", "Correct balances by hand."),
     "topoff": ("gatekeeper.cli.money:topoff", "Set automatic top-offs, or retry one that failed."),
     "card": ("gatekeeper.cli.money:card", "Attach the card that top-offs are charged to."),
     "explain": ("gatekeeper.cli.explaining:explain", "Say why a call was answered or dropped."),
     "log": ("gatekeeper.cli.look:log", "Show what changed an account's balance."),
-    "audit": ("gatekeeper.cli.auditing:audit", "Hold balances against the entries of the log."),
     "usage": ("gatekeeper.cli.usage:usage", "Count an account's calls and their credits."),
+    "audit": ("gatekeeper.cli.auditing:audit", "Hold balances against the entries of the log."),
     "doctor": ("gatekeeper.cli.checks:doctor", "Check the settings and everything they lead to."),
     "release": ("gatekeeper.cli.checks:release", "Check what must stop a deployment, migrate."),
     "serve": ("gatekeeper.cli.processes:serve", "Run the web server."),

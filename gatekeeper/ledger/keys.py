@@ -12,14 +12,23 @@
 | `gk:{s}:topoff:<id>`         | hash   | one top-off, see below               | 400 days more   |
 | `gk:{s}:checkout:<id>`       | hash   | one visit to Checkout, see below     | 400 days more   |
 | `gk:{s}:payment:<id>:<ref>`  | string | credits added or removed for it      | 400 days        |
-| `gk:{s}:incident:<id>`       | hash   | an account's newest, see below       | for good        |
 | `gk:{s}:clawback:<id>:<pi>`  | hash   | what of a payment went back, below   | 400 days more   |
+| `gk:{s}:incident:<id>`       | hash   | an account's newest, see below       | for good        |
+| `gk:{s}:dismissed:<inc>`     | set    | e-mails that see it no more          | 400 days        |
 | `gk:{s}:notice:<id>`         | hash   | one e-mail's content, see below      | 90 days         |
+| `gk:{s}:told:<notice>`       | set    | whom this e-mail was sent to         | 90 days         |
+| `gk:{s}:members:<id>`        | hash   | e-mail → a member, see members.py    | for good        |
+| `gk:{s}:sign-in:<link>`      | hash   | a link to sign in by, see below      | 15 min          |
 | `gk:{s}:log`                 | stream | entries                              | until trimmed   |
 | `gk:{s}:owed`                | zset   | task → due, in ms                    | until done      |
 | `gk:{s}:tries`               | hash   | task → times enqueued, first due, ms | until done      |
 | `gk:number:<E.164>`          | hash   | one phone number, see below          | for good        |
-| `gk:subscription:<sub>`      | string | id of the account that it drives     | for good        |
+| `gk:subscription:<sub>`      | string | id of the account that it drives     | while it does   |
+| `gk:person:<e-mail>`         | set    | accounts to look for this member in  | for good        |
+| `gk:session:<digest>`        | hash   | somebody signed in, see below        | see sessions.py |
+| `gk:sessions:<e-mail>`       | set    | digests of a person's sessions       | 14 days         |
+| `gk:sign-ins:<who>`          | string | how often a link was asked for       | 15 min          |
+| `gk:sso:<digest>`            | string | a token that was used                | 10 min          |
 | `gk:outages`                 | zset   | from-to, ms → to                     | 48 h            |
 | `gk:shards`                  | string | the deployment's number of shards    | for good        |
 | `gk:probe`                   | string | written to see if writes are taken   | 1 s             |
@@ -49,7 +58,10 @@ account
     - `price_minor`: its own price of a credit, minor units. `created_at_ms`.
 profile
     - `name`, `email`, `timezone`. `anchor_ms`, `interval`: the billing cycle's.
+    - `subscription`: the one at Stripe that drives the account. `subscription_status`: how it
+      stood when it was last read.
     - `customer`, `payment_method`: Stripe's ids. `card_brand`, `card_last4`, `card_expiry`.
+      `card_at_ms`: when the card was saved, or taken away. `customer_before`: one that Stripe lost.
       `card_refused`: the decline code that forbids to try this card again.
 topoff
     - `account`, `state`, `cause`, `credits`. `attempt`: counts from 1.
@@ -57,15 +69,26 @@ topoff
     - fixed when the charge begins: `amount_minor`, `currency`, `customer`, `payment_method`,
       `card_last4`. Before the confirmation: `payment_intent`.
     - of a failure: `reason`, `decline_code`.
+checkout, of one visit to Stripe Checkout, to buy credits or to save a card
+    - `account`, `mode`, `state`, `session`, `customer`, `started_at_ms`; of a purchase also
+      `credits`, `amount_minor`, `currency`.
+    - once it succeeded: `finished_at_ms`, `card_last4`; of a purchase also `payment_intent`,
+      `receipt_url`.
+clawback, of one PaymentIntent
+    - `re_…`, `du_…`: a refund or dispute as "rank amount out", see domain/correction.py: the amount
+      in minor units, out "1" while it is gone, else "0".
+    - `taken`: credits taken for all of them together.
 incident
     - `id`, `account`, `topoff`, `reason`, `credits`, `amount_minor`, `currency`, `decline_code`,
       `at_ms`. Once it is over: `resolved_at_ms`, `resolution`.
 notice
-      `card_at_ms`: when the card was saved, or taken away. `customer_before`: one that Stripe lost.
     - `kind`, `at_ms`, `balance`; by kind also `reason`, `credits`, `amount_minor`, `currency`,
-    - `subscription`: the one at Stripe that drives the account. `subscription_status`: how it
-      stood when it was last read.
-      `card_last4`, `threshold`.
+      `card_last4`, `receipt_url`, `threshold`, `cause`, `switched_off`: flag.
+sign-in
+    - `email`: who asked for the link. `next`: the path to go on to. `at_ms`: when.
+session
+    - `email`, `user_agent`, `created_at_ms`, `seen_at_ms`: who, by what browser, since when, when
+      last.
 number
     - `account` ("" when released), `route` ("" is the account's own), `previous`: whose it was
       before, `changed_at_ms`: when it last changed hands.
@@ -116,6 +139,10 @@ class AccountKeys:
         """Name one top-off."""
         return f"{self.prefix}:topoff:{topoff_id}"
 
+    def checkout(self, checkout_id: str) -> str:
+        """Name one visit to Checkout."""
+        return f"{self.prefix}:checkout:{checkout_id}"
+
     def notice(self, notice_id: str) -> str:
         """Name one e-mail's content."""
         return f"{self.prefix}:notice:{notice_id}"
@@ -123,6 +150,23 @@ class AccountKeys:
     def payment(self, reference: str) -> str:
         """Name the idempotency record of this account's payment or correction."""
         return f"{self.prefix}:payment:{self.id[5:]}:{reference}"
+
+    def clawback(self, payment_intent: str) -> str:
+        """Name what is known of the refunds and disputes of this account's payment."""
+        return f"{self.prefix}:clawback:{self.id[5:]}:{payment_intent}"
+
+    def dismissed(self, incident_id: str) -> str:
+        """Name the set of those who dismissed an incident."""
+        return f"{self.prefix}:dismissed:{incident_id}"
+
+    def told(self, notice_id: str) -> str:
+        """Name the set of those whom a notice was sent to."""
+        return f"{self.prefix}:told:{notice_id}"
+
+    @property
+    def members(self) -> str:
+        """The account's members."""
+        return f"{self.prefix}:members:{self.id}"
 
     @property
     def numbers(self) -> str:
@@ -139,10 +183,6 @@ class Keys:
     """Builds keys for a deployment's fixed number of shards."""
 
     def __init__(self, shards: int) -> None:
-    def checkout(self, checkout_id: str) -> str:
-        """Name one visit to Checkout."""
-        return f"{self.prefix}:checkout:{checkout_id}"
-
         if not 1 <= shards <= MAX_SHARDS:
             raise ValueError(f"the number of shards must be from 1 to {MAX_SHARDS}")
         self.shards = shards
@@ -175,11 +215,40 @@ class Keys:
         """Match the records of a CallSid whose account is not known."""
         return f"gk:{{{shard}}}:call:*:{call_sid[2:]}"
 
+    def calls_of(self, account_id: str | None) -> str:
+        """Match the records of an account's calls, or of all accounts'."""
+        if account_id is None:
+            return "gk:{*}:call:*"
+        return f"{self.of_account(account_id).prefix}:call:{account_id[5:]}:*"
+
+    def topoffs_of(self, account_id: str | None) -> str:
+        """Match the records of an account's top-offs, or of all accounts'."""
+        if account_id is None:
+            return "gk:{*}:topoff:*"
+        return f"{self.of_account(account_id).prefix}:topoff:{account_id}-*"
+
+    def clawbacks_of(self, account_id: str | None) -> str:
+        """Match the records of what went back of an account's payments, or of all accounts'."""
+        if account_id is None:
+            return "gk:{*}:clawback:*"
+        return f"{self.of_account(account_id).prefix}:clawback:{account_id[5:]}:*"
+
     @staticmethod
     def read_call(key: str) -> tuple[str, CallId]:
         """Read the account id and the call from the name of its record."""
         account, account_sid, call_sid = key.rsplit(":", 3)[1:]
         return f"acct_{account}", CallId(f"AC{account_sid}", f"CA{call_sid}")
+
+    @staticmethod
+    def read_topoff(key: str) -> str:
+        """Read a top-off's id from the name of its record."""
+        return key.rsplit(":", 1)[1]
+
+    @staticmethod
+    def read_clawback(key: str) -> tuple[str, str]:
+        """Read the account id and the PaymentIntent from the name of what went back."""
+        account, payment_intent = key.rsplit(":", 2)[1:]
+        return f"acct_{account}", payment_intent
 
     def accounts(self, shard: int) -> str:
         """Name the set of a shard's accounts."""
@@ -209,6 +278,30 @@ class Keys:
         """Name the note of which account a subscription at Stripe drives."""
         return f"gk:subscription:{subscription}"
 
+    def person(self, email: str) -> str:
+        """Name the accounts that a person may be a member of."""
+        return f"gk:person:{email}"
+
+    def session(self, digest: str) -> str:
+        """Name a session by the digest of what its cookie holds."""
+        return f"gk:session:{digest}"
+
+    def sessions(self, email: str) -> str:
+        """Name the digests of a person's sessions."""
+        return f"gk:sessions:{email}"
+
+    def sign_in(self, link_id: str) -> str:
+        """Name a link to sign in by."""
+        return f"gk:{{{self.shard_of(link_id)}}}:sign-in:{link_id}"
+
+    def sign_ins(self, who: str) -> str:
+        """Name the count of links asked for, for an address or from a client."""
+        return f"gk:sign-ins:{who}"
+
+    def used_token(self, digest: str) -> str:
+        """Name the note that a token of the product's own site was used."""
+        return f"gk:sso:{digest}"
+
     def outages(self) -> str:
         """Name the notes of when the ledger could not be asked."""
         return "gk:outages"
@@ -231,8 +324,3 @@ def is_record_id(text: str) -> bool:
     """Tell whether the text is shaped like the id of a top-off, purchase, notice or the like."""
     account_id, _, token = text.rpartition("-")
     return is_account_id(account_id) and _TOKEN.fullmatch(token) is not None
-    @staticmethod
-    def read_topoff(key: str) -> str:
-        """Read a top-off's id from the name of its record."""
-        return key.rsplit(":", 1)[1]
-

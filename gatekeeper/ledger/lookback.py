@@ -24,8 +24,9 @@ from gatekeeper.ledger.records import ACCOUNT_REPLIES, in_groups, queue_account,
 _RECORD_PAGE: Final = 100
 _CALL_PAGE: Final = 1000
 _SCAN_COUNT: Final = 10_000
-#: How long a top-off's record is kept at least, from its request on (see ledger/keys.py).
-TOPOFF_KEPT_S: Final = 400 * 24 * 3600
+#: How long the record of a top-off is kept at least, from its request on, and that of a claw-back,
+#: from the last time that it took or returned credits (see ledger/keys.py).
+RECORD_KEPT_S: Final = 400 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,19 @@ class FoundTopoff:
     id: str
     fields: dict[str, str]
     is_owed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FoundClawback:
+    """How many credits a payment lost by its record ("" if it does not say).
+
+    `up_to` is the id of the log's newest entry at the same instant.
+    """
+
+    account_id: str
+    payment_intent: str
+    taken: str
+    up_to: str
 
 
 def account_ids(ledger: Ledger, shard: int) -> list[str]:
@@ -91,6 +105,23 @@ def topoff_records(ledger: Ledger, account_id: str | None = None) -> Iterator[Fo
         for topoff_id, (fields, due) in zip(ids, replies, strict=True):
             if fields:
                 yield FoundTopoff(topoff_id, fields, due is not None)
+
+
+def clawback_records(ledger: Ledger, account_id: str | None = None) -> Iterator[FoundClawback]:
+    """Yield what the ledger knows to have been taken back, of one account or all."""
+    for page in _walk(ledger, ledger.keys.clawbacks_of(account_id), _RECORD_PAGE):
+        pipeline = ledger.client.pipeline(transaction=True)
+        found = [Keys.read_clawback(key) for key in page]
+        pipeline.xinfo_stream(ledger.keys.of_account(found[0][0]).log)
+        for key in page:
+            pipeline.exists(key)
+            pipeline.hget(key, "taken")
+        stream, *replies = pipeline.execute()
+        up_to = last_id_of(stream)
+        for (owner, payment_intent), reply in zip(found, in_groups(replies, 2), strict=True):
+            is_there, taken = reply
+            if is_there:
+                yield FoundClawback(owner, payment_intent, taken or "", up_to)
 
 
 def _walk(ledger: Ledger, pattern: str, size: int) -> Iterator[list[str]]:

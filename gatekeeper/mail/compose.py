@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import policy
@@ -12,7 +13,6 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from typing import Final
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
@@ -63,24 +63,46 @@ class SenderIdentity:
 def compose(notice: Notice, recipient: Recipient, sender: SenderIdentity) -> EmailMessage:
     """Write a notice as an e-mail, in text and HTML.
 
-    The Message-ID follows from the notice's id alone, so a repeated delivery can be recognised.
-    A time zone that isn't known is replaced by UTC, which the e-mail then names.
+    The Message-ID follows from the notice's id and the address alone, so a repeated delivery can be
+    recognised. A time zone that isn't known is replaced by UTC, which the e-mail then names.
 
     Raises ValueError if the recipient's address is none, or if the notice is about dropped calls
     for a reason that none is sent for; the message names neither the address nor the account.
     """
-    if not is_email_address(recipient.email):
-        raise ValueError("the recipient's e-mail address is not one")
     facts: dict[str, object] = {
         "notice": notice,
         "advice": _advice(notice),
         "account": _one_line(recipient.name),
-        "at": _local_time(notice.at_ms, recipient.timezone),
-        "sender": sender,
+        "at": write_moment(notice.at_ms, recipient.timezone),
     }
-    folder = KIND_OF_NOTICE[type(notice)].value
+    return write_message(
+        KIND_OF_NOTICE[type(notice)].value,
+        facts,
+        to=recipient.email,
+        sender=sender,
+        at_ms=notice.at_ms,
+        unique=f"{notice.id} {recipient.email}",
+    )
+
+
+def write_message(
+    folder: str,
+    facts: Mapping[str, object],
+    *,
+    to: str,
+    sender: SenderIdentity,
+    at_ms: int,
+    unique: str,
+) -> EmailMessage:
+    """Write the e-mail of a template folder. Its Message-ID follows from `unique` alone.
+
+    Raises ValueError if `to` is no address; the message does not name it.
+    """
+    if not is_email_address(to):
+        raise ValueError("the recipient's e-mail address is not one")
+    facts = {**facts, "sender": sender}
     subject = _render(f"{folder}/subject.txt", facts).strip()
-    message = _headed(notice, recipient, sender, subject)
+    message = _headed(to, sender, subject, at_ms=at_ms, unique=unique)
     # Quoted-printable passes servers that carry seven bits a byte or fold long lines.
     message.set_content(_render(f"{folder}/body.txt", facts), cte="quoted-printable")
     html = _render(f"{folder}/body.html", {**facts, "subject": subject})
@@ -89,18 +111,18 @@ def compose(notice: Notice, recipient: Recipient, sender: SenderIdentity) -> Ema
 
 
 def _headed(
-    notice: Notice, recipient: Recipient, sender: SenderIdentity, subject: str
+    to: str, sender: SenderIdentity, subject: str, *, at_ms: int, unique: str
 ) -> EmailMessage:
     """Start the message. No header holds text that a customer chose, but for their address."""
     message = EmailMessage(policy=policy.SMTP)
     mail_from = _address(sender.mail_from, _unreserved(sender.product_name))
     message["From"] = mail_from
-    message["To"] = _address(recipient.email)
+    message["To"] = _address(to)
     if sender.support_email is not None:
         message["Reply-To"] = _address(sender.support_email)
     message["Subject"] = subject
-    message["Date"] = datetime.fromtimestamp(notice.at_ms / 1000, UTC)
-    message["Message-ID"] = _message_id(notice.id, mail_from.domain)
+    message["Date"] = datetime.fromtimestamp(at_ms / 1000, UTC)
+    message["Message-ID"] = _message_id(unique, mail_from.domain)
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: vacation responders stay silent
     return message
 
@@ -110,31 +132,9 @@ def _advice(notice: Notice) -> Advice | None:
         return FAILURE_ADVICE[notice.reason]
     if isinstance(notice, CallsDropped):
         return drop_advice(notice.reason)
-    return None
-
-
-def _credits(count: int) -> str:
-    return f"{count:,} credit" if abs(count) == 1 else f"{count:,} credits"
-
-
-def _local_time(at_ms: int, timezone: str) -> str:
-    """Write a moment with the zone's abbreviation and name: both, as either alone misleads."""
-    zone = _zone(timezone)
-    at = datetime.fromtimestamp(at_ms / 1000, zone)
-    abbreviation = at.strftime("%Z")
-    if not abbreviation.isalpha():  # many zones have only an offset, such as "-03"
-        abbreviation = f"UTC{abbreviation}"
-    written = f"{at:%B} {at.day}, {at:%Y, %H:%M} {abbreviation}"
-    return written if abbreviation == zone.key else f"{written} ({zone.key})"
-
-
-def _zone(timezone: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(timezone)
-    except (KeyError, ValueError, OSError):  # unknown, misshapen, a folder of zones
     if isinstance(notice, CreditsClawedBack):
         return CLAWBACK_ADVICE[notice.cause]
-        return ZoneInfo("UTC")
+    return None
 
 
 def _one_line(text: str) -> str:
@@ -163,9 +163,9 @@ def _unreserved(name: str) -> str:
     return _one_line(re.sub(r'[()<>\[\]:;@\\,."]', " ", name))
 
 
-def _message_id(notice_id: str, domain: str) -> str:
-    """Digest the id: an id may be longer than a header's line, or hold what RFC 5322 forbids."""
-    digest = hashlib.blake2b(notice_id.encode(), digest_size=16).hexdigest()
+def _message_id(unique: str, domain: str) -> str:
+    """Digest it: it may be longer than a header's line, or hold what RFC 5322 forbids."""
+    digest = hashlib.blake2b(unique.encode(), digest_size=16).hexdigest()
     return f"<{digest}@{domain}>"
 
 
@@ -194,4 +194,4 @@ _TEMPLATES: Final = Environment(
     lstrip_blocks=True,
     keep_trailing_newline=True,
 )
-_TEMPLATES.filters |= {"credits": _credits, "money": format_minor, "outlook": outlook}
+_TEMPLATES.filters |= {"credits": count_credits, "money": format_minor, "outlook": outlook}

@@ -25,6 +25,7 @@ ACCOUNT_SID: Final = "AC" + "5a" * 16
 AUTH_TOKEN: Final = "sandbox-auth-token"  # noqa: S105 - signs calls on this machine alone
 STRIPE_KEY: Final = "sk_test_sandbox"
 WEBHOOK_SECRET: Final = "whsec_sandbox"  # noqa: S105 - the same
+ADMIN_EMAIL: Final = "oncall@gatekeeper.example"
 RECEPTIONIST_URL: Final = "https://receptionist.example.com/twiml"
 #: The processes of the Procfile, by name, with their command's arguments.
 PROCESSES: Final[dict[str, tuple[str, ...]]] = {
@@ -96,6 +97,8 @@ class LocalStack:
             "ANSWER_URL": RECEPTIONIST_URL,
             "PORT": str(self.web_port),
             "WEB_HOST": "127.0.0.1",
+            "SECRET_KEY": "sandbox-secret-key-of-32-characters",
+            "ADMIN_EMAILS": ADMIN_EMAIL,
             "OPS_USERNAME": "oncall",
             "OPS_PASSWORD": "sandbox",
             **self._extra_env,

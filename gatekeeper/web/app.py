@@ -23,6 +23,8 @@ from gatekeeper.web.metrics import metrics_response
 from gatekeeper.web.number_book import NumberBook
 from gatekeeper.web.ops import register_ops
 from gatekeeper.web.outage import Outage
+from gatekeeper.web.portal.doorkeeper import Right
+from gatekeeper.web.portal.portal import install_portal
 from gatekeeper.web.reception import Reception
 from gatekeeper.web.recorder import Recorder
 from gatekeeper.web.stripe_webhook import stripe_webhook_blueprint
@@ -42,18 +44,19 @@ def create_app(parts: Parts) -> Flask:
     settings = parts.settings
     queue_redis = connect(settings.jobs_redis_url, timeout_s=_HEALTH_TIMEOUT_S, max_connections=2)
     outage, voice = _voice_and_health(app, parts, queue_redis)
-    app.register_blueprint(stripe_webhook_blueprint(parts.gate, settings.webhook_secrets, outage))
-    if settings.ops_username is not None and settings.ops_password is not None:
-        username, password = settings.ops_username, settings.ops_password.get_secret_value()
-        expected = credentials(username, password)
-        app.register_blueprint(_metrics_blueprint(parts.gate, queue_redis, expected))
+    stripe_webhook = stripe_webhook_blueprint(parts.gate, settings.webhook_secrets, outage)
+    app.register_blueprint(stripe_webhook)
+    if settings.secret_keys:
+        doorkeeper = install_portal(app, parts, for_machines=stripe_webhook)
         register_ops(
             app,
             queue_redis_url=settings.jobs_redis_url,
-            username=username,
-            password=password,
+            admit=lambda: doorkeeper.admit(Right.ADMIN),
             public_origin=settings.public_origin,
         )
+    if settings.ops_username is not None and settings.ops_password is not None:
+        expected = credentials(settings.ops_username, settings.ops_password.get_secret_value())
+        app.register_blueprint(_metrics_blueprint(parts.gate, queue_redis, expected))
     others = limit_housekeeping(app.wsgi_app, settings.web_threads)
     app.wsgi_app = serve_voice(others, voice)  # type: ignore[method-assign, assignment]  # as Flask has it
     return app

@@ -1,4 +1,4 @@
-"""HTTP basic authentication (RFC 7617) for the people on call."""
+"""HTTP basic authentication (RFC 7617) for the monitors that read /metrics."""
 
 from __future__ import annotations
 

@@ -4,7 +4,8 @@ rq-dashboard 0.9.0 asks nobody who they are, requeues on GET, checks no request'
 text from jobs into its pages unescaped and shows its Redis URL. It is therefore an application of
 its own under the main one, where these rules hold for whatever is asked for below /ops/queues:
 
-- HTTP basic authentication comes first, for static files and unknown addresses too.
+- Only admins who are signed in to the portal get anything, static files and unknown addresses
+  included; others are sent to sign in, or told that there is nothing.
 - Each of its views is listed here as reading (GET) or changing (POST). One that is not listed,
   as a later version may bring, is not served.
 - What changes something must come from our own pages, by Origin or Referer.
@@ -21,12 +22,13 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlsplit
 
 import rq_dashboard
 import rq_dashboard.web
-from flask import Flask, Response, g, request
+from flask import Flask, g, request
 from redis import BlockingConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -34,8 +36,8 @@ from redis.retry import Retry
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
 from werkzeug.exceptions import Forbidden, MethodNotAllowed, NotFound
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.wrappers import Response
 
-from gatekeeper.web.basic_auth import Credentials, credentials, require_credentials
 from gatekeeper.web.ops_escaping import RewrittenTemplates, escape_json_answer
 from gatekeeper.web.ops_rq import bind_dashboard
 
@@ -78,20 +80,20 @@ _TIMEOUT_S: Final = 0.5
 
 
 def register_ops(
-    app: Flask, *, queue_redis_url: str, username: str, password: str, public_origin: str
+    app: Flask, *, queue_redis_url: str, admit: Callable[[], Response | None], public_origin: str
 ) -> None:
-    """Serve rq-dashboard at /ops/queues/ to who knows `username` and `password`.
+    """Serve rq-dashboard at /ops/queues/ to whom `admit` lets pass.
 
+    `admit` looks at the request: it answers it, raises HTTPException, or returns None.
     `queue_redis_url` is where RQ's queues are. `public_origin` is the scheme, host and port that
     browsers reach this server by, such as `https://gate.example.com`; requests that change
     something are taken from pages of that origin only. Without this call nothing is served there.
 
-    Raises ValueError when a credential is empty, the username holds a colon (basic authentication
-    ends it there), or an address cannot be understood. The message has no value in it.
+    Raises ValueError when an address cannot be understood. The message has no value in it.
     """
     dashboard = _build_dashboard(
         _queue_client(queue_redis_url),
-        expected=credentials(username, password),
+        admit=admit,
         origin=_serialized_origin(public_origin),
     )
     mounted = DispatcherMiddleware(app.wsgi_app, {PREFIX: dashboard})
@@ -104,7 +106,9 @@ class DashboardApp(Flask):
     redis_conn: Redis  # where rq-dashboard's views look for it
 
 
-def _build_dashboard(client: Redis, *, expected: Credentials, origin: str) -> DashboardApp:
+def _build_dashboard(
+    client: Redis, *, admit: Callable[[], Response | None], origin: str
+) -> DashboardApp:
     bind_dashboard()
     # Its base template asks for a file of the application's own; these are the same ones.
     dashboard = DashboardApp(__name__, static_folder=rq_dashboard.blueprint.static_folder)
@@ -115,11 +119,13 @@ def _build_dashboard(client: Redis, *, expected: Credentials, origin: str) -> Da
     dashboard.jinja_env.globals["csp_nonce"] = _csp_nonce
 
     @dashboard.before_request
-    def guard() -> None:
-        require_credentials(expected)
+    def guard() -> Response | None:
+        if (answer := admit()) is not None:
+            return answer
         _require_origin(origin)
         _require_listed_view()
         _require_plain_arguments()
+        return None
 
     dashboard.after_request(escape_json_answer)
     dashboard.after_request(_set_security_headers)
@@ -244,4 +250,4 @@ def _answer_not_failed(_: Exception) -> tuple[str, int]:
 
 
 def _answer_redis_unreachable(_: Exception) -> tuple[str, int]:
-    return "The Redis of the queues cannot be reached.", 503
+    return "The Redis of the queues, or of who is signed in, cannot be reached.", 503

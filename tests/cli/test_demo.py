@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.cli.terminal import Terminal
 
@@ -41,6 +42,10 @@ def test_watch_look_inside_and_stop(tmp_path: Path) -> None:
             "Delta",
             "Echo",
         ]
+        links = re.findall(r"^ +(http://127\.0\.0\.1:\d+/\S+)$", rest, re.MULTILINE)
+        assert len(links) == 4 + 1
+        for link in links:
+            assert requests.get(link, timeout=10).ok
         terminal.process.send_signal(signal.SIGINT)
         terminal.read_until("Stopped.")
     assert terminal.process.returncode == 0

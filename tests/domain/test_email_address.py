@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatekeeper.domain.account import InvalidSettings, NewAccount, new_account_id
-from gatekeeper.domain.email_address import is_email_address
+from gatekeeper.domain.email_address import is_email_address, normalize_email
 from gatekeeper.mail.compose import Recipient, SenderIdentity, compose
 from tests.mail.emails import SENDER, SUCCEEDED
 
@@ -81,6 +81,28 @@ def test_what_is_none_is_refused_by_accounts_and_by_the_mail_room(text: str) -> 
         compose(SUCCEEDED, Recipient("Able", text, "UTC"), SENDER)
     with pytest.raises(ValueError, match="e-mail address"):
         SenderIdentity(text, "any")
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("Able@Example.COM", "able@example.com"),
+        (" able@example.com\n", "able@example.com"),
+        ("a\u0308ble@example.com", "\u00e4ble@example.com"),
+        ("\u212aim@example.com", "kim@example.com"),  # the sign of the kelvin
+        ("stra\u00dfe@example.com", "stra\u00dfe@example.com"),
+    ],
+    ids=ascii,
+)
+def test_a_person_is_known_by_one_form(text: str, normal: str) -> None:
+    assert normalize_email(text) == normal
+    assert normalize_email(normal) == normal
+
+
+@pytest.mark.parametrize("text", [text for text in OTHERS if text == text.strip()], ids=ascii)
+def test_what_is_no_address_has_no_normal_form(text: str) -> None:
+    with pytest.raises(ValueError, match="e-mail address"):
+        normalize_email(text)
 
 
 @given(st.text(), st.text())

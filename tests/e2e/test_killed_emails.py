@@ -1,6 +1,6 @@
 """E-mail workers killed: what the mail server has accepted may come again, and nothing else.
 
-No mail server can take a message and strike it off the ledger's list in one step. A message that
+No mail server can take a message and note that in the ledger in one step. A message that
 comes again carries the same Message-ID, by which mail systems know it for what it is.
 """
 
@@ -65,12 +65,23 @@ def test_killed_while_the_mail_server_accepts_it_may_come_twice(stage: Stage) ->
     stage.books.assert_paid_once(customer, copies=2)
 
 
-def test_killed_before_it_is_struck_off_it_may_come_twice(stage: Stage) -> None:
+def test_killed_before_it_is_noted_it_may_come_twice(stage: Stage) -> None:
     customer = stage.books.open()
-    hold_at(stage, Step("strike_owed", When.BEFORE))
+    hold_at(stage, Step("note_told", When.BEFORE))
     kill_sender(stage)
     send_again(stage, customer)
     stage.books.assert_paid_once(customer, copies=2)
+
+
+@pytest.mark.parametrize(
+    "step", [Step("note_told", When.AFTER), Step("strike_owed", When.BEFORE)], ids=str
+)
+def test_killed_once_it_is_noted_it_comes_once(stage: Stage, step: Step) -> None:
+    customer = stage.books.open()
+    hold_at(stage, step)
+    kill_sender(stage)
+    send_again(stage, customer)
+    stage.books.assert_paid_once(customer)
 
 
 def test_killed_after_it_is_struck_off_it_comes_once(stage: Stage) -> None:

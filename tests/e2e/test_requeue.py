@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +14,7 @@ from rq.serializers import JSONSerializer
 
 from gatekeeper.domain.incident import FailureReason
 from gatekeeper.sandbox.mailbox import Behaviour
+from gatekeeper.sign_in_links import SignInLinks
 from tests.e2e.books import DECLINED_CARD, Customer
 from tests.e2e.kills import WEBHOOKS, hold_at
 from tests.e2e.pausing_proxy import When
@@ -31,8 +33,10 @@ class Dashboard:
     def __init__(self, stage: Stage) -> None:
         settings = stage.stack.settings
         self._url = f"{settings['PUBLIC_URL']}/ops/queues"
-        self._sign_in = (settings["OPS_USERNAME"], settings["OPS_PASSWORD"])
         self._headers = {"Origin": settings["PUBLIC_URL"]}
+        self._browser = requests.Session()
+        links = SignInLinks(settings["PUBLIC_URL"], [settings["SECRET_KEY"]])
+        self._sign_in(links.url(stage.ledger.sign_ins.new_link(settings["ADMIN_EMAILS"])))
 
     def jobs(self, registry: str, customer: Customer) -> list[str]:
         """List the ids of a customer's jobs that are shown as `finished` or `failed`."""
@@ -47,17 +51,21 @@ class Dashboard:
         """Press every queue's button."""
         assert {self._post(f"requeue/{queue}") for queue in QUEUES} == {HTTPStatus.OK}
 
+    def _sign_in(self, link: str) -> None:
+        """Press the button of the page that a link leads to."""
+        page = self._browser.get(link, timeout=10).text
+        (token,) = re.findall(r'name="csrf_token" value="([^"]+)"', page)
+        answer = self._browser.post(link, data={"csrf_token": token}, timeout=10)
+        assert answer.url.endswith("/admin/")
+        assert answer.status_code == HTTPStatus.OK
+
     def _list(self, queue: str, registry: str) -> list[dict[str, Any]]:
         url = f"{self._url}/0/data/jobs/{queue}/{registry}/999/asc/1.json"
-        jobs: list[dict[str, Any]] = requests.get(url, auth=self._sign_in, timeout=10).json()[
-            "jobs"
-        ]
+        jobs: list[dict[str, Any]] = self._browser.get(url, timeout=10).json()["jobs"]
         return jobs
 
     def _post(self, path: str) -> int:
-        answer = requests.post(
-            f"{self._url}/{path}", auth=self._sign_in, headers=self._headers, timeout=10
-        )
+        answer = self._browser.post(f"{self._url}/{path}", headers=self._headers, timeout=10)
         return answer.status_code
 
 

@@ -91,6 +91,9 @@ EVERY_NOTICE: tuple[Notice, ...] = (
     *(replace(FAILED, reason=reason) for reason in FailureReason),
     *(replace(DROPPED, reason=reason) for reason in DROP_REASONS),
     LOW,
+    *(replace(CLAWED_BACK, cause=cause) for cause in CorrectionCause),
+    BOUGHT,
+    replace(BOUGHT, receipt_url=""),
 )
 
 
@@ -115,9 +118,6 @@ def delivered(message: EmailMessage) -> EmailMessage:
     return received
 
 
-    *(replace(CLAWED_BACK, cause=cause) for cause in CorrectionCause),
-    BOUGHT,
-    replace(BOUGHT, receipt_url=""),
 class PageText(HTMLParser):
     """What a reader sees of an HTML page, and the elements and links it has."""
 

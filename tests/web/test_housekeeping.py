@@ -12,7 +12,7 @@ from werkzeug.test import Client
 from gatekeeper.web.housekeeping import limit_housekeeping
 
 
-@pytest.mark.parametrize("path", ["/readyz", "/metrics", "/ops/queues/"])
+@pytest.mark.parametrize("path", ["/readyz", "/metrics", "/ops/queues/", "/", "/sign-in"])
 def test_at_most_half_of_the_threads_wait_for_what_is_no_call(path: str) -> None:
     go_on, inside = threading.Event(), threading.Semaphore(0)
 

@@ -49,6 +49,8 @@ def settings(
         "SMTP_URL": running_mailbox.smtp_url,
         "MAIL_FROM": "billing@gatekeeper.example",
         "CREDIT_PRICE": "25",
+        "SECRET_KEY": "k" * 32,
+        "ADMIN_EMAILS": "oncall@gatekeeper.example",
         "ANSWER_URL": "https://receptionist.example.com/twiml",
     }
 

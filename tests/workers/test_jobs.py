@@ -18,22 +18,26 @@ from gatekeeper.jobs import (
     email_task,
     job_id,
     spec_of,
-)
-from gatekeeper.payments.client import CONNECT_TIMEOUT_S, MAX_NETWORK_RETRIES, READ_TIMEOUT_S
     subscription_task,
+)
+from gatekeeper.ledger.sign_ins import sign_in_task
+from gatekeeper.payments.client import CONNECT_TIMEOUT_S, MAX_NETWORK_RETRIES, READ_TIMEOUT_S
 
 ACCOUNT = "acct_00000000000b"
 RECORD = f"{ACCOUNT}-0123456789ab"
+PAYMENT = "pi_3Qx_9"
+LINK = "0123456789abcdef" * 2
 TASKS = (
     f"charge:{RECORD}",
     f"look:{ACCOUNT}",
     f"cycle:{ACCOUNT}",
-    *(email_task(kind, RECORD) for kind in NoticeKind),
-)
-
     subscription_task(ACCOUNT),
     correction_task(PAYMENT),
     checkout_task(RECORD),
+    *(email_task(kind, RECORD) for kind in NoticeKind),
+    sign_in_task(LINK),
+)
+
 
 @pytest.mark.parametrize("path", sorted(FUNC_PATHS))
 def test_every_job_is_a_function_of_one_id(path: str) -> None:
@@ -49,7 +53,7 @@ def test_every_kind_of_task_has_a_job_on_a_queue_that_exists() -> None:
 def test_a_task_has_a_valid_job_id_and_its_argument(task: str) -> None:
     validate_job_id(job_id(task, 3))
     assert job_id(task, 3).endswith("-3")
-    assert argument_of(task) in (ACCOUNT, RECORD)
+    assert argument_of(task) in (ACCOUNT, RECORD, PAYMENT, LINK)
 
 
 def test_descriptions_say_what_and_for_whom() -> None:
@@ -70,6 +74,7 @@ def test_descriptions_say_what_and_for_whom() -> None:
         f"cycle:{RECORD}",
         f"email:{RECORD}",
         f"email:party:{RECORD}",
+        f"email:sign_in:{RECORD}",
         f"charge:{RECORD}\n",
         "charge:<script>-0123456789ab",
     ],

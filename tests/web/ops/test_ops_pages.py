@@ -24,9 +24,9 @@ from werkzeug.datastructures import Headers
 
 from gatekeeper.web.ops import CHANGING_VIEWS, PREFIX, DashboardApp
 from gatekeeper.web.ops_escaping import REWRITES
+from tests.web.ops.conftest import ADMIN, Browsers
 
 Addresses = list[tuple[str, str]]
-SignIn = tuple[str, str]
 
 
 def strings_in(value: Any) -> Iterator[str]:
@@ -48,13 +48,13 @@ def policy_of(headers: Headers) -> dict[str, str]:
 
 @pytest.mark.usefixtures("jobs")
 def test_no_answer_holds_text_from_a_job_unescaped(
-    addresses: Addresses, client: FlaskClient, sign_in: SignIn
+    addresses: Addresses, client: FlaskClient
 ) -> None:
     views_of_json = set()
     for view, path in addresses:
         if view in CHANGING_VIEWS or view == "static":
             continue
-        answer = client.get(path, auth=sign_in)
+        answer = client.get(path)
         assert answer.status_code == 200, path
         if answer.is_json:
             views_of_json.add(view)
@@ -67,11 +67,9 @@ def test_no_answer_holds_text_from_a_job_unescaped(
 
 
 @pytest.mark.usefixtures("jobs")
-def test_every_string_is_escaped_exactly_once(
-    client: FlaskClient, sign_in: SignIn, hostile: str
-) -> None:
+def test_every_string_is_escaped_exactly_once(client: FlaskClient, hostile: str) -> None:
     def read(path: str) -> Any:
-        return client.get(f"{PREFIX}/0/data/{path}.json", auth=sign_in).json
+        return client.get(f"{PREFIX}/0/data/{path}.json").json
 
     once = html.escape(hostile)
     failed = read("job/failed")
@@ -90,18 +88,18 @@ def test_every_string_is_escaped_exactly_once(
 
 
 @pytest.mark.usefixtures("connection")
-def test_templates_do_not_escape_a_second_time(client: FlaskClient, sign_in: SignIn) -> None:
+def test_templates_do_not_escape_a_second_time(client: FlaskClient) -> None:
     templates = Path(cast(str, rq_dashboard.blueprint.root_path), "templates")
     for name, rewrites in REWRITES.items():
         source = (templates / name).read_text(encoding="utf-8")
         assert all(found in source for found in rewrites), name
 
     for page in ("jobs", "workers", "queues", "jobs/charges/failed/8/asc/1"):
-        served = client.get(f"{PREFIX}/0/view/{page}", auth=sign_in).text
+        served = client.get(f"{PREFIX}/0/view/{page}").text
         assert "<%=" in served
         assert "<%-" not in served
         assert "$('<div/>').text(" not in served
-    jobs_page = client.get(f"{PREFIX}/0/view/jobs/charges/failed/8/asc/1", auth=sign_in).text
+    jobs_page = client.get(f"{PREFIX}/0/view/jobs/charges/failed/8/asc/1").text
     assert '$(this).val("charges")' in jobs_page  # the one name that a script holds as text
 
 
@@ -126,23 +124,24 @@ def test_templates_do_not_escape_a_second_time(client: FlaskClient, sign_in: Sig
     ],
 )
 @pytest.mark.usefixtures("connection")
-def test_an_odd_address_is_not_found(client: FlaskClient, sign_in: SignIn, path: str) -> None:
-    answer = client.get(f"{PREFIX}/{path}", auth=sign_in)
+def test_an_odd_address_is_not_found(client: FlaskClient, path: str) -> None:
+    answer = client.get(f"{PREFIX}/{path}")
     assert answer.status_code == 404
     assert "alert(1)" not in answer.text
 
 
 @pytest.mark.usefixtures("jobs")
 def test_every_answer_carries_the_security_headers(
-    addresses: Addresses, client: FlaskClient, sign_in: SignIn
+    addresses: Addresses, app: Flask, client: FlaskClient
 ) -> None:
     unknown = ("none", f"{PREFIX}/no/such/page")
-    for (view, path), auth in itertools.product([*addresses, unknown], (sign_in, None)):
-        headers = client.get(path, auth=auth).headers
+    nobody = app.test_client()
+    for (view, path), browser in itertools.product([*addresses, unknown], (client, nobody)):
+        headers = browser.get(path).headers
         assert headers["X-Frame-Options"] == "DENY"
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Referrer-Policy"] == "same-origin"
-        is_file = view in {"static", "favicon"} and auth is not None
+        is_file = view in {"static", "favicon"} and browser is client
         assert headers["Cache-Control"] == ("no-cache" if is_file else "no-store"), path
         policy = policy_of(headers)
         assert policy["default-src"] == policy["frame-ancestors"] == "'none'"
@@ -151,12 +150,10 @@ def test_every_answer_carries_the_security_headers(
 
 
 @pytest.mark.usefixtures("connection")
-def test_an_inline_script_runs_by_a_word_of_its_own_answer_only(
-    client: FlaskClient, sign_in: SignIn
-) -> None:
+def test_an_inline_script_runs_by_a_word_of_its_own_answer_only(client: FlaskClient) -> None:
     nonces = set()
     for page in ("queues", "jobs", "workers"):
-        answer = client.get(f"{PREFIX}/0/view/{page}", auth=sign_in)
+        answer = client.get(f"{PREFIX}/0/view/{page}")
         scripts = re.findall(r"<script[^>]*>", answer.text)
         inline = [tag for tag in scripts if "src=" not in tag and "text/template" not in tag]
         [nonce] = re.findall(r"'nonce-([^']+)'", policy_of(answer.headers)["script-src"])
@@ -176,33 +173,33 @@ def test_an_inline_script_runs_by_a_word_of_its_own_answer_only(
 @pytest.mark.usefixtures("jobs")
 def test_no_answer_shows_the_password_of_redis(
     app_on: Callable[[str], Flask],
+    browser_of: Browsers,
     port: int,
     connection: Redis,
     addresses: Addresses,
-    sign_in: SignIn,
     url: str,
 ) -> None:
     connection.acl_setuser(
         "oncall", enabled=True, passwords="+s3cr@t", keys="*", categories=["+@all"]
     )
-    client = app_on(url.format(port=port)).test_client()
+    client = browser_of(app_on(url.format(port=port)), ADMIN)
     for view, path in addresses:
-        answer = client.get(path, auth=sign_in)
+        answer = client.get(path)
         assert answer.status_code == (405 if view in CHANGING_VIEWS else 200)
         for part in ("s3cr", "r@t", "r%40t", "@127.0.0.1"):
             assert part not in answer.data.decode("latin-1") + str(answer.headers), path
-    assert f"127.0.0.1:{port}/0" in client.get(f"{PREFIX}/", auth=sign_in).text
+    assert f"127.0.0.1:{port}/0" in client.get(f"{PREFIX}/").text
 
 
 def test_redis_out_of_reach_is_said_without_its_password(
     app_on: Callable[[str], Flask],
+    browser_of: Browsers,
     free_port: int,
-    sign_in: SignIn,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    client = app_on(f"redis://:s3cret@127.0.0.1:{free_port}/0").test_client()
+    client = browser_of(app_on(f"redis://:s3cret@127.0.0.1:{free_port}/0"), ADMIN)
     for path in ("0/view/workers", "0/data/queues.json", "0/data/workers.json"):
-        answer = client.get(f"{PREFIX}/{path}", auth=sign_in)
+        answer = client.get(f"{PREFIX}/{path}")
         assert answer.status_code == 503
         assert "s3cret" not in answer.text + caplog.text
 
@@ -222,7 +219,6 @@ def test_nothing_is_ever_unpickled(
     addresses: Addresses,
     client: FlaskClient,
     connection: Redis,
-    sign_in: SignIn,
     origin: str,
     tmp_path: Path,
 ) -> None:
@@ -234,7 +230,7 @@ def test_nothing_is_ever_unpickled(
 
     for method in ("GET", "POST"):
         for _, path in addresses:
-            client.open(path, method=method, auth=sign_in, headers={"Origin": origin})
+            client.open(path, method=method, headers={"Origin": origin})
     assert not exploded.exists()
     pickle.loads(bomb)
     assert exploded.exists()  # it would have gone off
@@ -242,7 +238,6 @@ def test_nothing_is_ever_unpickled(
 
 def test_a_requeued_job_stays_readable_for_json_workers(
     client: FlaskClient,
-    sign_in: SignIn,
     origin: str,
     charges: Queue,
     work: Callable[[], None],
@@ -254,7 +249,7 @@ def test_a_requeued_job_stays_readable_for_json_workers(
     assert job.get_status() == JobStatus.FAILED
 
     wanted.write_text("here now")
-    client.post(f"{PREFIX}/job/{job.id}/requeue", auth=sign_in, headers={"Origin": origin})
+    client.post(f"{PREFIX}/job/{job.id}/requeue", headers={"Origin": origin})
     work()
     assert job.get_status() == JobStatus.FINISHED
     assert job.return_value() == len("here now")
@@ -263,10 +258,10 @@ def test_a_requeued_job_stays_readable_for_json_workers(
 
 @pytest.mark.usefixtures("jobs")
 def test_looking_at_workers_leaves_the_short_timeouts(
-    client: FlaskClient, dashboard: DashboardApp, sign_in: SignIn
+    client: FlaskClient, dashboard: DashboardApp
 ) -> None:
     """RQ raises them to minutes, and a web thread would wait that long for a hanging Redis."""
-    assert client.get(f"{PREFIX}/0/data/workers.json", auth=sign_in).status_code == 200
+    assert client.get(f"{PREFIX}/0/data/workers.json").status_code == 200
     settings = dashboard.redis_conn.get_connection_kwargs()
     assert settings["socket_timeout"] == settings["socket_connect_timeout"] == 0.5
     assert cast(Retry, settings["retry"]).get_retries() == 0

@@ -1,0 +1,117 @@
+"""Ways to sign in: links by e-mail, and tokens of the product's own site; each works once."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from gatekeeper.ledger.store import Store
+
+#: How long a link can be used, counted from when it was asked for.
+LINK_LIFE_S: Final = 15 * 60
+#: The time over which it is counted how often somebody asks for links.
+WINDOW_S: Final = 15 * 60
+#: Longer than a token is good for.
+_USED_TOKEN_KEPT_S: Final = 10 * 60
+
+_LINK_ID: Final = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Who asked for a link, when, and the path they wanted to go to."""
+
+    email: str
+    next_path: str
+    at_ms: int
+
+
+class SignIns:
+    """The verbs on signing in. All raise redis.RedisError."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def request_link(self, email: str, next_path: str) -> str:
+        """Write a request for a link down, and owe the e-mail with it; returns the link's id.
+
+        Whether the address is known is the worker's to ask: here nothing depends on it.
+        """
+        link_id = secrets.token_hex(16)
+        shard = self._store.keys.shard_of(link_id)
+        self._store.scripts.run(
+            "request_sign_in",
+            [
+                self._store.keys.owed(shard),
+                self._store.keys.tries(shard),
+                self._store.keys.sign_in(link_id),
+            ],
+            [
+                sign_in_task(link_id),
+                self._store.clock(),
+                self._store.keys.wake(shard),
+                email,
+                next_path,
+                LINK_LIFE_S,
+            ],
+        )
+        return link_id
+
+    def new_link(self, email: str, next_path: str = "/") -> str:
+        """Make a link that is handed over in another way than by e-mail; returns its id."""
+        link_id = secrets.token_hex(16)
+        key = self._store.keys.sign_in(link_id)
+        with self._store.client.pipeline(transaction=True) as pipeline:
+            pipeline.hset(
+                key, mapping={"email": email, "next": next_path, "at_ms": self._store.clock()}
+            )
+            pipeline.expire(key, LINK_LIFE_S)
+            pipeline.execute()
+        return link_id
+
+    def find(self, link_id: str) -> SignIn | None:
+        """Read what a link was asked for; None when it was used, or is too old."""
+        return _read(self._store.client.hgetall(self._store.keys.sign_in(link_id)))
+
+    def use_link(self, link_id: str) -> SignIn | None:
+        """Use a link up. Of all who try, at any time, one gets it, the others None."""
+        key = self._store.keys.sign_in(link_id)
+        with self._store.client.pipeline(transaction=True) as pipeline:
+            pipeline.hgetall(key)
+            pipeline.delete(key)
+            fields, _ = pipeline.execute()
+        return _read(fields)
+
+    def count_request(self, who: str) -> int:
+        """Count a request for an address, or from a client; returns how many in this window."""
+        key = self._store.keys.sign_ins(who)
+        with self._store.client.pipeline(transaction=True) as pipeline:
+            pipeline.set(key, 0, ex=WINDOW_S, nx=True)
+            pipeline.incr(key)
+            _, count = pipeline.execute()
+        return int(count)
+
+    def use_token(self, token_id: str) -> bool:
+        """Use up a token of the product's own site by its id; False when it was used before."""
+        digest = hashlib.sha256(token_id.encode()).hexdigest()
+        key = self._store.keys.used_token(digest)
+        return bool(self._store.client.set(key, "1", ex=_USED_TOKEN_KEPT_S, nx=True))
+
+
+def sign_in_task(link_id: str) -> str:
+    """Write the task of sending a link."""
+    return f"email:sign_in:{link_id}"
+
+
+def is_link_id(text: str) -> bool:
+    """Tell whether the text is shaped like a link's id."""
+    return _LINK_ID.fullmatch(text) is not None
+
+
+def _read(fields: object) -> SignIn | None:
+    if not isinstance(fields, dict) or not fields:
+        return None
+    return SignIn(fields["email"], fields["next"], int(fields["at_ms"]))

@@ -1,0 +1,125 @@
+"""Who is signed in, and whether they may have the page that they ask for.
+
+Membership is looked up for each request: who is removed from an account has no page of it any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from enum import StrEnum
+from typing import Final
+from urllib.parse import urlencode
+
+from flask import g, redirect, request, session
+from werkzeug.exceptions import Forbidden, NotFound
+from werkzeug.wrappers import Response
+
+from gatekeeper.domain.account import is_account_id
+from gatekeeper.ledger.errors import UnknownAccount
+from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.web.portal.cookies import SessionCookie
+from gatekeeper.web.portal.visitor import Visitor
+
+SIGN_IN_PATH: Final = "/sign-in"
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
+
+
+class Right(StrEnum):
+    """What one must be to be served by a route."""
+
+    ANYONE = "anyone"
+    SIGNED_IN = "signed_in"
+    SEE = "see"  # a member of the account in the path, or an admin
+    PAY = "pay"  # an owner of it, or an admin
+    ADMIN = "admin"
+
+
+class Doorkeeper:
+    """Knows everybody by their session. Raises redis.RedisError wherever it has to ask."""
+
+    def __init__(self, ledger: Ledger, admins: Collection[str], cookie: SessionCookie) -> None:
+        self._ledger = ledger
+        self._admins = admins
+        self._cookie = cookie
+
+    def admit(self, right: Right) -> Response | None:
+        """Let the request pass, or answer it. Raises NotFound, Forbidden.
+
+        Afterwards `visitor()` is who it is, unless the route is for anyone.
+        """
+        if right is Right.ANYONE:
+            return None
+        email = self.signed_in()
+        if email is None:
+            return self.to_sign_in()
+        g.visitor = self._visitor(email, right)
+        return None
+
+    def signed_in(self) -> str | None:
+        """Find the address of who asks; None when nobody is signed in."""
+        token = self._cookie.read(request)
+        found = self._ledger.sessions.use(token) if token else None
+        return None if found is None else found.email
+
+    def to_sign_in(self) -> Response:
+        """Send the browser to sign in, and back here if it asked for a page."""
+        # With the root: the dashboard is an application of its own below the portal's.
+        path = request.root_path + request.path
+        if request.query_string:
+            path = f"{path}?{request.query_string.decode('ascii', 'replace')}"
+        if request.method not in _SAFE_METHODS or path == "/":
+            return redirect(SIGN_IN_PATH, 303)
+        return redirect(f"{SIGN_IN_PATH}?{urlencode({'next': path})}", 303)
+
+    def start_session(self, email: str, next_path: str) -> Response:
+        """Sign somebody in and go on. What the browser had before, session or forms, is over."""
+        self._end_own()
+        answer = redirect(next_path, 303)
+        token = self._ledger.sessions.start(email, request.user_agent.string)
+        self._cookie.give(answer, token)
+        return answer
+
+    def end_session(self, next_path: str) -> Response:
+        """Sign this browser out and go on."""
+        self._end_own()
+        answer = redirect(next_path, 303)
+        self._cookie.take(answer)
+        return answer
+
+    def end_sessions(self, email: str, next_path: str) -> Response:
+        """Sign somebody out of every browser and go on."""
+        self._ledger.sessions.end_all(email)
+        return self.end_session(next_path)
+
+    def _end_own(self) -> None:
+        session.clear()
+        if token := self._cookie.read(request):
+            self._ledger.sessions.end(token)
+
+    def _visitor(self, email: str, right: Right) -> Visitor:
+        is_admin = email in self._admins
+        if right is Right.SIGNED_IN or (right is Right.ADMIN and is_admin):
+            return Visitor(email, is_admin)
+        if right is Right.ADMIN:
+            raise NotFound
+        return self._member(email, right, is_admin=is_admin)
+
+    def _member(self, email: str, right: Right, *, is_admin: bool) -> Visitor:
+        account_id = str((request.view_args or {})["account_id"])
+        if not is_account_id(account_id):
+            raise NotFound
+        member = self._ledger.members.find(account_id, email)
+        if member is None and not (is_admin and self._exists(account_id)):
+            raise NotFound
+        role = None if member is None else member.role
+        found = Visitor(email, is_admin, account_id, role)
+        if right is Right.PAY and not found.may_pay:
+            raise Forbidden
+        return found
+
+    def _exists(self, account_id: str) -> bool:
+        try:
+            self._ledger.members.of_account(account_id)
+        except UnknownAccount:
+            return False
+        return True
