@@ -6,7 +6,7 @@ BIN := .venv/bin
 PROCESSES := web relay charges emails upkeep
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test postgresql bench run format requirements clean
+.PHONY: help install demo test postgresql chromium screenshots bench run format requirements clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -16,7 +16,7 @@ install: .venv/installed ## what it needs, into .venv; then: . .venv/bin/activat
 demo: .venv/installed ## everything on this machine, no accounts or keys; ARGS=--once plays the story and exits
 	@$(BIN)/gatekeeper demo $(ARGS)
 
-test: .venv/installed postgresql ## format, lint, types, imports, tests
+test: .venv/installed postgresql chromium ## format, lint, types, imports, tests
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
@@ -36,6 +36,19 @@ postgresql:
 			echo "The tests need PostgreSQL's server programs: install the package postgresql of" \
 				"Debian or Ubuntu, or put a directory with initdb and postgres on the PATH." >&2; exit 1; \
 		fi
+
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+		|| if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "Installing the package chromium, which the browser tests need ..."; \
+			apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+				apt-get install -qq --yes --no-install-recommends chromium >/dev/null; \
+		else \
+			echo "The browser tests need Chromium: install the package chromium." >&2; exit 1; \
+		fi
+
+screenshots: .venv/installed chromium ## the portal's pages in pictures: screenshots/index.html
+	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 bench: .venv/installed ## the figures of docs/performance.md, measured on this machine
 	@$(BIN)/python -m bench $(ARGS)
