@@ -39,6 +39,18 @@ class Outcome(StrEnum):
     DROPPED = "dropped"  # 0 credits
     NOT_ANSWERED = "not_answered"  # let through, but busy, failed, canceled ...; 0 credits
 
+    @property
+    def label(self) -> str:
+        """What customers read: as they were promised, but for the last."""
+        return _LABELS[self]
+
+
+_LABELS: Final = {
+    Outcome.CONVERSATION: "Caller answered, full conversation",
+    Outcome.HUNG_UP: "Caller answered, hung up immediately",
+    Outcome.DROPPED: "Call dropped because balance was empty + auto top-off unavailable",
+    Outcome.NOT_ANSWERED: "Call let through, but busy, failed, canceled or not picked up",
+}
 
 _ANSWER_REASONS: Final = (
     Reason.ALLOTMENT,

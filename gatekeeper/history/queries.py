@@ -18,7 +18,7 @@ from gatekeeper.domain.entry import Entry
 from gatekeeper.history.call import REASONS_OF, Call, Outcome
 from gatekeeper.history.engine import reading
 from gatekeeper.history.rows import read_call, read_entry
-from gatekeeper.history.tables import calls, entries
+from gatekeeper.history.tables import IS_OF_STATEMENT, calls, entries
 
 #: The clocks of processes that write entries may differ by so much.
 CLOCK_SKEW_MS: Final = 5_000
@@ -75,13 +75,31 @@ def entries_page(
     engine: Engine, account_id: str, *, after: str | None = None, limit: int = 50
 ) -> Page[Entry]:
     """Read an account's entries, the last of the log first. Raises BadCursor."""
-    place = (entries.c.id_ms, entries.c.id_seq)
-    query = select(entries).where(entries.c.account_id == account_id)
-    if after is not None:
-        id_ms, id_seq = _parse(_ENTRY_CURSOR, after)
-        query = query.where(tuple_(*place) < tuple_(int(id_ms), int(id_seq)))
-    query = query.order_by(*(column.desc() for column in place)).limit(limit + 1)
-    return _page(engine, query, limit, read_entry, lambda entry: entry.id)
+    return _entries_page(engine, _entries_of(account_id), after, limit)
+
+
+def statement_page(
+    engine: Engine, account_id: str, *, after: str | None = None, limit: int = 50
+) -> Page[Entry]:
+    """Read those entries that are lines of a statement: charges, purchases, resets, corrections.
+
+    In the same order, and past all calls between them. Raises BadCursor.
+    """
+    query = _entries_of(account_id).where(IS_OF_STATEMENT)
+    return _entries_page(engine, query, after, limit)
+
+
+def find_entry(engine: Engine, account_id: str, entry_id: str) -> Entry | None:
+    """Find an entry of an account by its id; None also for what is no id."""
+    match = _ENTRY_CURSOR.fullmatch(entry_id)
+    if match is None:
+        return None
+    query = _entries_of(account_id).where(
+        entries.c.id_ms == int(match[1]), entries.c.id_seq == int(match[2])
+    )
+    with reading(engine) as connection:
+        row = connection.execute(query).mappings().first()
+    return read_entry(row) if row else None
 
 
 def calls_page(
@@ -109,11 +127,13 @@ def calls_page(
     )
 
 
-def find_call(engine: Engine, call_sid: str) -> Call | None:
-    """Find a call by its CallSid alone."""
+def find_call(engine: Engine, call_sid: str, account_id: str | None = None) -> Call | None:
+    """Find a call by its CallSid alone, or as one of this account's."""
+    query = select(calls).where(calls.c.call_sid == call_sid).limit(1)
+    if account_id is not None:
+        query = query.where(calls.c.account_id == account_id)
     with reading(engine) as connection:
-        found = connection.execute(select(calls).where(calls.c.call_sid == call_sid).limit(1))
-        row = found.mappings().first()
+        row = connection.execute(query).mappings().first()
     return read_call(row) if row else None
 
 
@@ -135,6 +155,19 @@ def balance_at(engine: Engine, account_id: str, at_ms: int) -> Balance | None:
         # The last is picked here: told to, a database may walk back through the log for it.
         last = max((tuple(row) for row in connection.execute(query)), default=None)
     return Balance(*last[2:]) if last else None
+
+
+def _entries_of(account_id: str) -> Select[Any]:
+    return select(entries).where(entries.c.account_id == account_id)
+
+
+def _entries_page(engine: Engine, query: Select[Any], after: str | None, limit: int) -> Page[Entry]:
+    place = (entries.c.id_ms, entries.c.id_seq)
+    if after is not None:
+        id_ms, id_seq = _parse(_ENTRY_CURSOR, after)
+        query = query.where(tuple_(*place) < tuple_(int(id_ms), int(id_seq)))
+    query = query.order_by(*(column.desc() for column in place)).limit(limit + 1)
+    return _page(engine, query, limit, read_entry, lambda entry: entry.id)
 
 
 def _kinds(chosen: CallFilter) -> list[list[ColumnElement[bool]]]:

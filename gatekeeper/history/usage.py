@@ -92,6 +92,12 @@ def usage_by_number(
     return sorted(had_any, key=lambda each: (-each.usage.calls, each.number))
 
 
+def numbers_called(engine: Engine, account_id: str) -> list[str]:
+    """List the numbers of an account that ever had a call, in their order."""
+    with reading(engine) as connection:
+        return _numbers(connection, account_id)
+
+
 def _check_span(since_ms: int, until_ms: int) -> None:
     if until_ms < since_ms:
         raise ValueError("the span ends before it begins")

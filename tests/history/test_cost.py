@@ -22,6 +22,8 @@ from gatekeeper.history.queries import (
     calls_page,
     entries_page,
     find_call,
+    find_entry,
+    statement_page,
 )
 from gatekeeper.history.usage import usage_by_day, usage_by_number, usage_by_outcome
 from tests.history.written import ACCOUNT, NUMBER, OTHER, OTHER_NUMBER, Told, ms, write
@@ -76,6 +78,8 @@ def _calls(**chosen: Any) -> Query:
 QUERIES: dict[str, Query] = {
     "entries": entries_page,
     "more entries": _deep(entries_page),
+    "lines of a statement": statement_page,
+    "an entry": lambda engine, id_: find_entry(engine, id_, "7-0"),
     "calls": calls_page,
     "more calls": _deep(calls_page),
     "calls of a number": _calls(number=NUMBER),

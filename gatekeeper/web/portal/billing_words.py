@@ -1,0 +1,116 @@
+"""How an account stands, in the words of the Billing tab."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gatekeeper.domain.account import Account
+from gatekeeper.domain.call import Decision, decide
+from gatekeeper.domain.card_expiry import expiry_of
+from gatekeeper.domain.forecast import HORIZON_DAYS, Forecast
+from gatekeeper.domain.phrasing import count_credits, local_moment
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceWords:
+    """A note on the balance, and its tone."""
+
+    note: str
+    tone: str
+
+
+def balance_words(account: Account) -> BalanceWords:
+    """Say what the balance means for calls."""
+    balance, threshold = account.balance, account.topoff.threshold
+    if decide(account.standing).decision is Decision.DROP:
+        return BalanceWords("Incoming calls are dropped", "bad")
+    if balance >= max(1, threshold):
+        return BalanceWords("One credit per answered call", "plain")
+    if balance > 0:
+        return BalanceWords(f"Below your threshold of {count_credits(threshold)}", "warning")
+    if balance == 0:
+        return BalanceWords("Calls are answered ahead of the next top-off", "bad")
+    verb = "call was" if balance == -1 else "calls were"
+    return BalanceWords(f"Overdraft: {-balance:,} {verb} answered ahead of the next top-off", "bad")
+
+
+def allotment_note(account: Account) -> str:
+    """Say what the allotment is, or why there is none to use."""
+    if account.withheld:
+        status = account.subscription_status.replace("_", " ")
+        return f"{count_credits(account.withheld)} withheld: your subscription is {status}"
+    if account.granted or account.allotment_size:
+        return "Used first; unused credits do not carry over"
+    return "None: calls use purchased credits"
+
+
+def purchased_note(account: Account) -> str:
+    """Say what purchased credits are, or that they are overdrawn (R3, R5)."""
+    if account.purchased >= 0:
+        return "Used after the allotment; they carry over"
+    return f"Overdrawn: the next credits make up for {count_credits(-account.purchased)} first"
+
+
+def card_words(account: Account) -> str:
+    """Name the card as its owner knows it: "Visa ending in 4242"."""
+    card = account.card
+    if card is None:
+        return "No card"
+    return f"{card.brand.replace('_', ' ').capitalize() or 'Card'} ending in {card.last4}"
+
+
+def card_expiry(account: Account, now_ms: int) -> str:
+    """Tell how near the card's end is, as CardExpiry says it; "" when there is no card."""
+    if account.card is None:
+        return ""
+    return expiry_of(account.card.expiry, local_moment(now_ms, account.timezone).date()).value
+
+
+def topoff_sentence(account: Account, price: str) -> str:
+    """Say in one sentence what auto top-off is set to; `price` is that of one top-off."""
+    topoff = account.topoff
+    if not topoff.enabled:
+        return (
+            "Auto top-off is off: when your balance reaches zero, incoming calls are dropped "
+            "instead of being answered."
+        )
+    if account.card is None:
+        return "Auto top-off is on, but no card is attached as the payment method for it."
+    return (
+        f"Auto top-off is on: when your balance drops below {count_credits(topoff.threshold)}, "
+        f"{price} is charged to your {card_words(account)} and {count_credits(topoff.amount)} "
+        f"{'is' if topoff.amount == 1 else 'are'} added."
+    )
+
+
+def reset_sentence(account: Account, end_ms: int, days_left: int) -> str:
+    """Say when the allotment is set anew, in how many days of the calendar, and to what if changed.
+
+    The day is one of the account's time zone.
+    """
+    at = local_moment(end_ms, account.timezone)
+    day = f"{at:%b} {at.day}, {at:%Y}"
+    if (at.hour, at.minute) != (0, 0):
+        day += f" at {at:%H:%M}"
+    size = account.allotment_size
+    anew = "" if size == account.granted else f" to {count_credits(size)}"
+    return f"It resets{anew} {_in_days(days_left)}, on {day}."
+
+
+def _in_days(days: int) -> str:
+    if days <= 0:
+        return "today"
+    return "tomorrow" if days == 1 else f"in {days} days"
+
+
+def forecast_sentence(told: Forecast) -> str:
+    """Say how long credits last, and that nothing more was reckoned with."""
+    rate = f"{told.per_day:,.1f}".removesuffix(".0")
+    unit = "credit" if rate == "1" else "credits"
+    at = f"At the rate of your last {told.over_days} days, {rate} {unit} a day,"
+    if told.days_left is None:
+        return f"{at} your credits last for more than {HORIZON_DAYS} days."
+    if told.days_left == 0:
+        return f"{at} your credits last for less than a day if none are added."
+    days = "day" if told.days_left == 1 else "days"
+    return f"{at} your credits last for about {told.days_left} {days} if none are added."
