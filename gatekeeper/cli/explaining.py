@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import click
@@ -14,22 +14,13 @@ from gatekeeper.bootstrap import Parts
 from gatekeeper.cli.deployment import load_parts
 from gatekeeper.cli.output import facts, json_option, show, utc
 from gatekeeper.domain.account import InvalidSettings
-from gatekeeper.domain.call import (
-    Bucket,
-    CallEnd,
-    CallRecord,
-    CallState,
-    Decision,
-    Reason,
-    Standing,
-    Verdict,
-)
-from gatekeeper.domain.explanation import COUNTS_AS_DROPPED, explain_decision, explain_end
+from gatekeeper.domain.call import Bucket, CallRecord, CallState, Decision, Reason, Standing
+from gatekeeper.domain.explanation import explain_decision, explain_end
 from gatekeeper.history.call import Call
+from gatekeeper.history.explanation import Explanation, explain_call
 from gatekeeper.history.queries import find_call
 from gatekeeper.ledger.calls import FoundCall
 from gatekeeper.ledger.keys import CALL_KEPT_S
-from gatekeeper.ledger.records import read_call
 
 _CALL_SID: Final = re.compile(r"CA[0-9a-fA-F]{32}")
 _FROM_HISTORY: Final = (
@@ -37,6 +28,28 @@ _FROM_HISTORY: Final = (
 )
 
 _NOT_KNOWN: Final = "not known any more"
+_LABELS: Final = {
+    "state": "its end",
+    "bucket": "paid from",
+    "debited": "credit taken",
+    "topoff_requested": "top-off requested",
+    "at": "decided at",
+    "topoff_enabled": "auto top-off",
+    "topoff_amount": "top-off amount",
+    "topoff_state": "top-off in flight",
+}
+_STATES: Final = {
+    CallState.OPEN: "not known yet",
+    CallState.KEPT: "completed; its credit stays taken",
+    CallState.RELEASED: "not completed; its credit was given back",
+    CallState.CLOSED: "ended, and never cost a credit",
+    CallState.UNDECIDED: "completed; no decision is known",
+}
+_BUCKETS: Final = {
+    Bucket.ALLOTMENT: "monthly allotment",
+    Bucket.PURCHASED: "purchased credits",
+    Bucket.NONE: "nothing",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +112,11 @@ def _from_ledger(found: FoundCall) -> _Explained:
 
 
 def _from_history(call: Call) -> _Explained:
-    if not call.detail:
-        return _of_end_alone(call)
+    told = explain_call(call)
+    if told.record is None:
+        return _of_end_alone(call, told)
     limits = f"{_FROM_HISTORY} does not have the AccountSid."
-    return _of_record(call.account_id, call.call_sid, None, _record_of(call), limits)
+    return _of_record(call.account_id, call.call_sid, None, told.record, limits)
 
 
 def _of_record(
@@ -129,21 +143,15 @@ def _of_record(
     )
 
 
-def _of_end_alone(call: Call) -> _Explained:
-    """Explain a call whose end is all that the log tells: the ledger's record went with its time.
-
-    A call that completed and was let through would have been debited at its end (R12).
-    """
-    is_dropped = call.end is CallEnd.COMPLETED
+def _of_end_alone(call: Call, told: Explanation) -> _Explained:
+    """Tell of a call whose end is all that the log has: the ledger's record went with its time."""
     return _Explained(
         call_sid=call.call_sid,
         account_id=call.account_id,
         account_sid=None,
-        sentence=COUNTS_AS_DROPPED
-        if is_dropped
-        else "Whether the call was let through is not known any more.",
-        state=CallState.UNDECIDED if is_dropped else CallState.CLOSED,
-        decision=Decision.DROP if is_dropped else None,
+        sentence=told.sentence,
+        state=told.state,
+        decision=told.decision,
         reason=call.reason,
         bucket=Bucket.NONE,
         debited=False,
@@ -154,34 +162,26 @@ def _of_end_alone(call: Call) -> _Explained:
     )
 
 
-def _record_of(call: Call) -> CallRecord:
-    """Make of the record of a call's decision what the ledger made of it until the call's end."""
-    record = read_call(call.detail)
-    if call.withdrawn:
-        told = Verdict(Decision.DROP, Reason.LEDGER_UNREACHABLE, Bucket.NONE)
-        record = replace(record, verdict=told, debited=False)
-    return replace(record, state=_state_of(call))
-
-
-def _state_of(call: Call) -> CallState:
-    if call.released:
-        return CallState.RELEASED
-    if call.end is None:
-        return CallState.OPEN
-    return CallState.KEPT if call.debits else CallState.CLOSED
-
-
 def _paragraph(told: _Explained) -> Group:
+    decision = _decision(told) | {
+        "decision": told.decision or _NOT_KNOWN,
+        "state": _STATES[told.state],
+        "bucket": _BUCKETS[told.bucket],
+    }
+    before = _before(told) or {}
     figures = {
         "account": told.account_id,
         "AccountSid": told.account_sid or _NOT_KNOWN,
-        **_decision(told),
-        "decision": told.decision or _NOT_KNOWN,
-        **{f"{name} before": value for name, value in (_before(told) or {}).items()},
+        **{_label(name): value for name, value in decision.items()},
+        **{f"{_label(name)} before": value for name, value in before.items()},
     }
-    rows = facts({name.replace("_", " "): _plain(value) for name, value in figures.items()})
+    rows = facts({name: _plain(value) for name, value in figures.items()})
     sentences = [told.sentence, explain_end(told.state), told.limits]
     return Group(Text(" ".join(filter(None, sentences)) + "\n"), rows)
+
+
+def _label(name: str) -> str:
+    return _LABELS.get(name, name.replace("_", " "))
 
 
 def _document(told: _Explained) -> dict[str, Any]:

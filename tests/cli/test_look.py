@@ -194,6 +194,19 @@ def test_explain_has_every_figure_that_decided(
     }
 
 
+def test_explain_is_written_for_people(
+    gatekeeper: Gatekeeper, ledger: Ledger, account_id: str
+) -> None:
+    lines = gatekeeper.ok("explain", call(ledger, account_id)).splitlines()
+    assert [line for line in lines if line != line.rstrip()] == []
+    told = dict(line.split("  ", 1) for line in lines if "  " in line)
+    told = {name.strip(): text.strip() for name, text in told.items()}
+    assert told["its end"] == "completed; its credit stays taken"
+    assert told["paid from"] == "monthly allotment"
+    assert told["credit taken"] == "yes"
+    assert told["auto top-off before"] == "no"
+
+
 def test_explain_looks_in_every_twilio_account(
     gatekeeper: Gatekeeper, ledger: Ledger, account_id: str
 ) -> None:
