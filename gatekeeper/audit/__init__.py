@@ -26,6 +26,6 @@ after the other. Held are all accounts, and the calls and top-offs of the one th
 """
 
 from gatekeeper.audit.difference import Difference
-from gatekeeper.audit.run import audit_account, audit_ledger, entries_to_read
+from gatekeeper.audit.run import Audit, audit, audit_account, audit_ledger, entries_to_read
 
-__all__ = ["Difference", "audit_account", "audit_ledger", "entries_to_read"]
+__all__ = ["Audit", "Difference", "audit", "audit_account", "audit_ledger", "entries_to_read"]

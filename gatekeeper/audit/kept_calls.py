@@ -26,13 +26,19 @@ _ENDS: Final = {
     "e": EntryType.CALL_SETTLED,
     "r": EntryType.CALL_RELEASED,
 }
+#: What takes a call's credit or gives it back.
+_CREDIT_MOVES: Final = (EntryType.CALL_DEBITED, EntryType.CALL_RELEASED)
 
 
 class KeptCallsAudit:
-    """Follows the entries of those of an account's calls that have records (CallSid, record)."""
+    """Follows the entries of those of an account's calls that have records (CallSid, record).
 
-    def __init__(self, records: Iterable[tuple[str, str]]) -> None:
+    The records were read behind the entry at `up_to`.
+    """
+
+    def __init__(self, records: Iterable[tuple[str, str]], up_to: tuple[int, int]) -> None:
         self._records = dict(records)
+        self._up_to = up_to
         self._told: dict[str, list[Line]] = defaultdict(list)
 
     def add(self, line: Line) -> None:
@@ -43,8 +49,21 @@ class KeptCallsAudit:
     def differences(self) -> Iterator[str]:
         """Name what differs, one line each."""
         for call_sid, record in self._records.items():
-            for problem in _problems(record, self._told.get(call_sid, ())):
+            told = self._told.get(call_sid, ())
+            for problem in (*_problems(record, told), *self._last_move_problems(record, told)):
                 yield f"call {call_sid} {problem}"
+
+    def _last_move_problems(self, record: str, told: Iterable[Line]) -> Iterator[str]:
+        """Look at the last that became of its credit; behind `up_to` the record may be older."""
+        moves = [line for line in told if line.type in _CREDIT_MOVES]
+        if not moves or (moves[-1].id_ms, moves[-1].id_seq) > self._up_to:
+            return
+        state, is_debited = record[:1], record[5:6] == "1"
+        if moves[-1].type == EntryType.CALL_DEBITED:
+            if state == "o" and not is_debited:
+                yield "was not debited by its record, but an entry says so"
+        elif state in ("o", "k") and is_debited:
+            yield "keeps its credit by its record, but an entry says that it went back"
 
 
 def _problems(record: str, told: Iterable[Line]) -> Iterator[str]:

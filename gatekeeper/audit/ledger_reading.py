@@ -44,8 +44,8 @@ class LedgerReading:
     """What was read and is not in the spool.
 
     `accounts` come with the id of the log's last entry when each was read. All that a log holds up
-    to `listed_at` is of accounts that were listed. What was requested at `kept_since_ms` or later
-    still had its record.
+    to `listed_at` is of accounts that were listed. Top-offs requested, and credits taken back or
+    returned, at `kept_since_ms` or later still had their record.
     """
 
     accounts: dict[str, tuple[Account, str]] = field(default_factory=dict)
@@ -87,8 +87,12 @@ def _read_records(
 ) -> None:
     found = lookback.topoff_records(ledger, account_id)
     spool.add_topoffs((account_of(one.id), one.id, one.fields, one.is_owed) for one in found)
+    clawbacks = lookback.clawback_records(ledger, account_id)
+    spool.add_clawbacks(
+        (one.account_id, one.payment_intent, one.taken, one.up_to) for one in clawbacks
+    )
     now_s, _ = ledger.client.time()
-    reading.kept_since_ms = (now_s - lookback.TOPOFF_KEPT_S) * 1000
+    reading.kept_since_ms = (now_s - lookback.RECORD_KEPT_S) * 1000
     kept = lookback.call_records(ledger, account_id)
     spool.add_calls((account, call.call_sid, record) for account, call, record in kept)
 

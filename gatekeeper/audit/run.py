@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
@@ -17,6 +18,7 @@ from gatekeeper.audit.stored_calls import StoredCallsAudit
 from gatekeeper.audit.streams import Streams
 from gatekeeper.audit.two_stores import Pair, Place, StoresAudit, side_by_side
 from gatekeeper.domain.account_audit import AccountAudit, entry_position
+from gatekeeper.domain.clawback_audit import ClawbackReading
 from gatekeeper.domain.topoff import Topoff, TopoffState
 from gatekeeper.history.replay import Replay, replaying
 from gatekeeper.history.store import LOG_START, Position, read_positions
@@ -29,16 +31,48 @@ def _count_nothing(_: int) -> None:
     pass
 
 
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """What an audit found, and how many accounts and entries it looked at.
+
+    An entry that is both in the log and in SQL counts once.
+    """
+
+    differences: list[Difference]
+    accounts: int
+    entries: int
+
+
+def audit(
+    ledger: Ledger,
+    history: Engine | None = None,
+    *,
+    account_id: str | None = None,
+    on_read: OnRead = _count_nothing,
+) -> Audit:
+    """Audit every account, or one; without `history`, whose log nobody has copied or trimmed yet.
+
+    `on_read` is told of entries read, so many in all as `entries_to_read` says. Raises
+    UnknownAccount; redis.RedisError; sqlalchemy.exc.SQLAlchemyError; OSError when the disk has no
+    room for what the ledger holds.
+    """
+    with open_spool() as spool:
+        reading = read_ledger(ledger, spool, account_id, on_read)
+        replayed: AbstractContextManager[Replay | None] = (
+            nullcontext() if history is None else replaying(history)
+        )
+        with replayed as replay:
+            stored = on_read if account_id is None else _count_nothing
+            streams = Streams(spool, replay, account_id, stored)
+            run = _Run(ledger, reading, streams, is_whole=account_id is None)
+            return Audit(run.differences(), len(reading.accounts), run.entries)
+
+
 def audit_ledger(
     ledger: Ledger, history: Engine | None = None, *, on_read: OnRead = _count_nothing
 ) -> list[Difference]:
-    """Audit every account; without `history`, whose log nobody has copied or trimmed yet.
-
-    `on_read` is told of entries read, so many in all as `entries_to_read` says. Raises
-    redis.RedisError; sqlalchemy.exc.SQLAlchemyError; OSError when the disk has no room for what the
-    ledger holds.
-    """
-    return _audit(ledger, history, None, on_read)
+    """Audit every account, for its differences alone. Raises as `audit`."""
+    return audit(ledger, history, on_read=on_read).differences
 
 
 def audit_account(
@@ -48,8 +82,8 @@ def audit_account(
     *,
     on_read: OnRead = _count_nothing,
 ) -> list[Difference]:
-    """Audit one account. Raises UnknownAccount, and as `audit_ledger`."""
-    return _audit(ledger, history, account_id, on_read)
+    """Audit one account, for its differences alone. Raises as `audit`."""
+    return audit(ledger, history, account_id=account_id, on_read=on_read).differences
 
 
 def entries_to_read(ledger: Ledger, history: Engine, account_id: str | None) -> int:
@@ -63,22 +97,11 @@ def entries_to_read(ledger: Ledger, history: Engine, account_id: str | None) -> 
     return in_log + (in_sql if account_id is None else 0)
 
 
-def _audit(
-    ledger: Ledger, history: Engine | None, account_id: str | None, on_read: OnRead
-) -> list[Difference]:
-    with open_spool() as spool:
-        reading = read_ledger(ledger, spool, account_id, on_read)
-        replayed: AbstractContextManager[Replay | None] = (
-            nullcontext() if history is None else replaying(history)
-        )
-        with replayed as replay:
-            stored = on_read if account_id is None else _count_nothing
-            streams = Streams(spool, replay, account_id, stored)
-            return _Run(ledger, reading, streams, is_whole=account_id is None).differences()
-
-
 class _Run:
-    """One audit. The ledger has been read; now everything is looked at account by account."""
+    """One audit. The ledger has been read; now everything is looked at account by account.
+
+    `entries` is how many were looked at.
+    """
 
     def __init__(
         self, ledger: Ledger, reading: LedgerReading, streams: Streams, *, is_whole: bool
@@ -87,6 +110,7 @@ class _Run:
         self._reading = reading
         self._streams = streams
         self._is_whole = is_whole
+        self.entries = 0
         self._stored: Counter[int] = Counter()
         self._logged_behind: Counter[int] = Counter()
 
@@ -102,10 +126,12 @@ class _Run:
         return found
 
     def _account(self, account_id: str) -> Iterator[str]:
-        account = AccountAudit(*self._reading.accounts[account_id])
+        reading = self._reading.accounts[account_id]
+        account = AccountAudit(*reading)
         stores = self._stores_audit(account_id)
         calls = StoredCallsAudit()
-        kept = KeptCallsAudit(row[1:] for row in self._streams.kept_calls.take(account_id))
+        records = (row[1:] for row in self._streams.kept_calls.take(account_id))
+        kept = KeptCallsAudit(records, entry_position(reading[1]))
         for in_sql, in_log in self._entries(account_id):
             stores.add(in_sql, in_log)
             if in_sql is not None:
@@ -117,7 +143,9 @@ class _Run:
         self._count(account_id, stores)
         topoffs, owed = self._topoffs(account_id, account)
         kept_since_ms = self._reading.kept_since_ms
-        yield from account.differences(topoffs, owed=owed, kept_since_ms=kept_since_ms)
+        yield from account.differences(
+            topoffs, self._clawbacks(account_id), owed=owed, kept_since_ms=kept_since_ms
+        )
         yield from stores.differences()
         yield from kept.differences()
         yield from calls.differences(
@@ -141,9 +169,10 @@ class _Run:
             yield "has entries, but there is no such account"
 
     def _entries(self, account_id: str) -> Iterator[Pair]:
-        return side_by_side(
-            self._streams.stored.take(account_id), self._streams.logged.take(account_id)
-        )
+        stored = self._streams.stored.take(account_id)
+        for pair in side_by_side(stored, self._streams.logged.take(account_id)):
+            self.entries += 1
+            yield pair
 
     def _stores_audit(self, account_id: str) -> StoresAudit:
         shard = self._shard(account_id)
@@ -170,6 +199,15 @@ class _Run:
             if topoff is not None and topoff.state is not TopoffState.SUCCEEDED:
                 topoffs[topoff_id] = self._read_again(topoff)
         return topoffs, owed
+
+    def _clawbacks(self, account_id: str) -> dict[str, ClawbackReading]:
+        """Read what the account's payments lost out of the spool."""
+        return {
+            payment_intent: ClawbackReading(
+                int(taken) if taken.isdecimal() else None, entry_position(up_to)
+            )
+            for _, payment_intent, taken, up_to in self._streams.clawbacks.take(account_id)
+        }
 
     def _read_again(self, topoff: Topoff) -> Topoff:
         try:

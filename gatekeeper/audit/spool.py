@@ -20,6 +20,7 @@ _TABLES: Final = {
     "lines": Line._fields,
     "calls": ("account_id", "call_sid", "record"),
     "topoffs": ("account_id", "id", "fields", "is_owed"),
+    "clawbacks": ("account_id", "payment_intent", "taken", "up_to"),
 }
 
 
@@ -46,6 +47,10 @@ class Spool:
             ((account, id_, json.dumps(fields), owed) for account, id_, fields, owed in found),
         )
 
+    def add_clawbacks(self, found: Iterable[tuple[str, str, str, str]]) -> None:
+        """Take in claw-backs' records: account, PaymentIntent, taken, the log's end."""
+        self._insert("clawbacks", found)
+
     def lines(self) -> Iterator[Line]:
         """Yield each account's entries in the log's order."""
         return map(Line._make, self._sorted("lines", "account_id, id_ms, id_seq"))
@@ -58,6 +63,10 @@ class Spool:
         """Yield each account's records of top-offs."""
         for account_id, topoff_id, fields, is_owed in self._sorted("topoffs", "account_id"):
             yield account_id, topoff_id, json.loads(fields), bool(is_owed)
+
+    def clawbacks(self) -> Iterator[tuple[str, str, str, str]]:
+        """Yield each account's records of claw-backs."""
+        return self._sorted("clawbacks", "account_id")
 
     def _insert(self, table: str, rows: Iterable[Sequence[Any]]) -> None:
         values = ", ".join("?" for _ in _TABLES[table])

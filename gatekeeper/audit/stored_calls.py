@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
 from typing import Any, Final
 
+from gatekeeper.audit.meters import MetersAudit
 from gatekeeper.domain.entry import Entry, EntryType
 from gatekeeper.domain.line import Line
 from gatekeeper.history.call import (
@@ -18,7 +18,6 @@ from gatekeeper.history.call import (
     call_begun_by,
 )
 from gatekeeper.history.replay import CALL_FACTS, Row
-from gatekeeper.history.tables import ALL_NUMBERS
 
 _facts_of = attrgetter(*CALL_FACTS)
 _OUTCOME: Final = CALL_FACTS.index("outcome")
@@ -52,11 +51,10 @@ class StoredCallsAudit:
     def differences(self, calls: Iterable[Row], readings: Iterable[Row]) -> Iterator[str]:
         """Name what differs, one line each, given the account's rows (see history/replay.py)."""
         yield from self._problems
-        counts: Counter[tuple[str, str]] = Counter()
+        meters = MetersAudit()
         for row in calls:
-            _, call_sid, number, outcome, *_ = row
-            counts[number, outcome] += 1
-            counts[ALL_NUMBERS, outcome] += 1
+            _, call_sid, number, outcome, _, started_at_ms, *_ = row
+            meters.count(number, started_at_ms, outcome)
             call = self._calls.pop(call_sid, None)
             if call is None:
                 yield f"call {call_sid} is among the calls of SQL, but no entry tells of it"
@@ -65,7 +63,7 @@ class StoredCallsAudit:
         if self._calls:
             first = min(self._calls)
             yield f"{len(self._calls)} calls ({first} ...) have entries, but are not among SQL's"
-        yield from _meter_differences(counts, readings)
+        yield from meters.differences(readings)
 
 
 def _entry(line: Line) -> Entry:
@@ -107,21 +105,3 @@ def _difference(must_be: Row, row: Row) -> str:
 
 def _plain(value: Any) -> str:
     return repr(value.value) if hasattr(value, "value") else repr(value)
-
-
-def _meter_differences(counts: Counter[tuple[str, str]], readings: Iterable[Row]) -> Iterator[str]:
-    shown: dict[str, tuple[int, ...]] = {number: tuple(row) for _, number, *row in readings}
-    for number in sorted(shown.keys() | {number for number, _ in counts}):
-        must_show = tuple(counts[number, outcome] for outcome in Outcome)
-        shows = shown.get(number, (0,) * len(Outcome))
-        if shows != must_show:
-            whose = "all its numbers" if number == ALL_NUMBERS else number
-            yield (
-                f"the meter of {whose} shows {sum(shows)} calls ({_by_outcome(shows)}), but there"
-                f" are {sum(must_show)} ({_by_outcome(must_show)})"
-            )
-
-
-def _by_outcome(counts: tuple[int, ...]) -> str:
-    told = zip(Outcome, counts, strict=True)
-    return ", ".join(f"{count} {outcome}" for outcome, count in told if count) or "none"

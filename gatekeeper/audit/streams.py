@@ -25,24 +25,26 @@ class Streams:
         if replay is not None:
             self.positions = replay.positions()
             stored = counted(replay.lines(account_id), on_read)
-            calls, readings = replay.calls(account_id), replay.last_readings(account_id)
+            calls, readings = replay.calls(account_id), replay.readings(account_id)
         self.stored = ByAccount(stored)
         self.stored_calls = ByAccount(calls)
         self.readings = ByAccount(readings)
         self.logged = ByAccount(spool.lines())
         self.kept_calls = ByAccount(spool.calls())
         self.topoffs = ByAccount(spool.topoffs())
+        self.clawbacks = ByAccount(spool.clawbacks())
 
     def accounts(self, known: ByAccount[tuple[str]]) -> Iterator[str]:
         """Yield every account of these or of those known."""
         return accounts_in(
             known,
             *(self.stored, self.stored_calls, self.readings),
-            *(self.logged, self.kept_calls, self.topoffs),
+            *(self.logged, self.kept_calls, self.topoffs, self.clawbacks),
         )
 
     def skip_records(self, account_id: str) -> None:
         """Go on behind what is left of an account."""
-        for stream in (self.stored_calls, self.readings, self.kept_calls, self.topoffs):
+        in_sql = (self.stored_calls, self.readings)
+        for stream in (*in_sql, self.kept_calls, self.topoffs, self.clawbacks):
             for _ in stream.take(account_id):
                 pass

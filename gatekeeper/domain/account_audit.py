@@ -1,8 +1,9 @@
-"""Whether an account is what its entries say (R1 to R4, R7, R15).
+"""Whether an account is what its entries say (R1 to R4, R7, R13, R15).
 
 Nothing here reads a store: it is handed an account, the account's entries in their order, and the
-records of its top-offs. The account is one that was read at a known place in the log, so that an
-audit of a ledger in use is exact: entries behind that place are not counted against it.
+records of its top-offs and claw-backs. The account is one that was read at a known place in the
+log, so that an audit of a ledger in use is exact: entries behind that place are not counted against
+it.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final
 
 from gatekeeper.domain.account import Account
+from gatekeeper.domain.clawback_audit import ClawbackAudit, ClawbackReading
 from gatekeeper.domain.debit_audit import DebitAudit
 from gatekeeper.domain.entry import EntryType
+from gatekeeper.domain.grant_audit import GrantAudit
 from gatekeeper.domain.line import Line
 from gatekeeper.domain.purchase_audit import PurchaseAudit
 from gatekeeper.domain.topoff import Topoff
@@ -28,6 +31,9 @@ _WITHOUT_DELTA: Final = frozenset(
         EntryType.CALL_SETTLED,
     }
 )
+#: So long the ledger knows the reference of credits added or removed (see ledger/keys.py), by the
+#: clock that also numbers the log.
+_REFERENCE_KEPT_MS: Final = 400 * 24 * 3_600_000
 
 
 class AccountAudit:
@@ -50,15 +56,26 @@ class AccountAudit:
         self._debits = DebitAudit(self._problems.append)
         self._topoffs = TopoffAudit(self._problems.append)
         self._purchases = PurchaseAudit(self._problems.append)
+        self._clawbacks = ClawbackAudit(self._problems.append)
+        self._grants = GrantAudit(self._problems.append)
+        self._corrected: dict[str, int] = {}  # by reference: when last, in ms of the log's clock
         self._followers: dict[str, Callable[[Line], None]] = {
             EntryType.ACCOUNT_OPENED: self._open,
             EntryType.CYCLE_STARTED: self._start_cycle,
-            EntryType.CALL_DEBITED: self._debits.debit,
-            EntryType.CALL_RELEASED: self._debits.release,
+            EntryType.ALLOTMENT_RAISED: self._grants.raise_,
+            EntryType.ALLOTMENT_WITHHELD: self._grants.withhold,
+            EntryType.ALLOTMENT_RESTORED: self._grants.restore,
+            EntryType.CALL_DEBITED: self._debit,
+            EntryType.CALL_SETTLED: self._debits.settle,
+            EntryType.CALL_RELEASED: self._release,
             EntryType.TOPOFF_REQUESTED: self._topoffs.request,
-            EntryType.TOPOFF_SUCCEEDED: self._topoffs.succeed,
+            EntryType.TOPOFF_SUCCEEDED: self._credit_topoff,
             EntryType.TOPOFF_FAILED: self._topoffs.fail,
-            EntryType.PURCHASE_SUCCEEDED: self._purchases.succeed,
+            EntryType.PURCHASE_SUCCEEDED: self._credit_purchase,
+            EntryType.CREDITS_ADDED: self._correct,
+            EntryType.CREDITS_REMOVED: self._correct,
+            EntryType.CREDITS_CLAWED_BACK: self._clawbacks.claw_back,
+            EntryType.CREDITS_RETURNED: self._clawbacks.return_,
         }
 
     def add(self, line: Line) -> None:
@@ -84,6 +101,7 @@ class AccountAudit:
     def differences(
         self,
         topoffs: Mapping[str, Topoff | None],
+        clawbacks: Mapping[str, ClawbackReading],
         *,
         owed: Collection[str],
         kept_since_ms: int,
@@ -92,21 +110,29 @@ class AccountAudit:
 
         `topoffs` are all that the ledger has of the account, None where one cannot be read, found
         after the account was read and before the entries were; only those in `credited` may have
-        been read later. `owed` names those whose charge was owed when they were read. What was
-        requested at `kept_since_ms` or later still has its record.
+        been read later. `owed` names those whose charge was owed when they were read. `clawbacks`
+        are all that the ledger has, by PaymentIntent, found as the top-offs were. Top-offs
+        requested, and credits taken back or returned, at `kept_since_ms` or later still have their
+        record.
         """
         if not self._is_behind:
             self._pass_reading()
         topoff_problems = self._topoffs.differences(
             self._account.topoff_id, topoffs, owed=owed, kept_since_ms=kept_since_ms
         )
-        return [*self._problems, *self._standing(), *topoff_problems]
+        clawback_problems = self._clawbacks.differences(
+            clawbacks, up_to=self._up_to, kept_since_ms=kept_since_ms
+        )
+        grant_problems = self._grants.differences(self._account)
+        standing = [*self._standing(), *grant_problems]
+        return [*self._problems, *standing, *topoff_problems, *clawback_problems]
 
     def _pass_reading(self) -> None:
         """Note what the entries up to the account's reading came to."""
         self._is_behind = True
         self._summed = (self._allotment, self._purchased, self._cycles)
         self._topoffs.pass_reading()
+        self._grants.pass_reading()
 
     def _name_break(self, line: Line) -> None:
         self._problems.append(
@@ -128,9 +154,11 @@ class AccountAudit:
         if self._cycles:
             self._problems.append(f"entry {line.id} opens the account again")
         self._cycles += 1
+        self._grants.begin(line)
 
     def _start_cycle(self, line: Line) -> None:
         self._cycles += 1
+        self._grants.begin(line)
         try:
             start_ms = int(line.ref)
         except ValueError:
@@ -142,6 +170,28 @@ class AccountAudit:
                 f" {self._period_start_ms} had begun"
             )
         self._period_start_ms = start_ms
+
+    def _debit(self, line: Line) -> None:
+        self._debits.debit(line)
+        self._grants.debit(line)
+
+    def _release(self, line: Line) -> None:
+        self._debits.release(line)
+        self._grants.release(line)
+
+    def _credit_topoff(self, line: Line) -> None:
+        self._topoffs.succeed(line)
+        self._clawbacks.credit(line)
+
+    def _credit_purchase(self, line: Line) -> None:
+        self._purchases.succeed(line)
+        self._clawbacks.credit(line)
+
+    def _correct(self, line: Line) -> None:
+        last_ms = self._corrected.get(line.ref)
+        if last_ms is not None and line.id_ms - last_ms < _REFERENCE_KEPT_MS:
+            self._problems.append(f"entry {line.id} ({line.type}) counts {line.ref} again")
+        self._corrected[line.ref] = line.id_ms
 
     def _standing(self) -> Iterator[str]:
         account = self._account

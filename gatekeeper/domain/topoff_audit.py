@@ -83,7 +83,7 @@ class TopoffAudit:
     def _in_flight(self, current: str, topoffs: Mapping[str, Topoff | None]) -> Iterator[str]:
         if current and current not in self._unresolved_then:
             yield f"top-off {current} is in flight, but no entry says so"
-        # A request that was canceled has no entry of its own: its record tells.
+        # A top-off that was canceled has no entry of its own: its record tells.
         for topoff_id in sorted(self._unresolved_then - {current}):
             topoff = topoffs.get(topoff_id)
             if topoff is not None and topoff.state is not TopoffState.CANCELED:

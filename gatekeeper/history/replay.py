@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Select, and_, func, select
+from sqlalchemy import Connection, Engine, Select, select
 
 from gatekeeper.domain.line import Line
 from gatekeeper.history.call import Outcome
@@ -24,8 +24,8 @@ CALL_FACTS: Final = (
     *("account_id", "call_sid", "number", "outcome", "reason", "started_at_ms", "detail"),
     *("ended_at_ms", "end", "duration_s", "debits", "dropped", "released", "withdrawn"),
 )
-#: What `Replay.last_readings` yields of a meter, in this order.
-METER_FACTS: Final = ("account_id", "number", *Outcome)
+#: What `Replay.readings` yields of a meter, in this order.
+METER_FACTS: Final = ("account_id", "number", "quarter", *Outcome)
 
 Row = tuple[Any, ...]
 
@@ -57,16 +57,12 @@ class Replay:
         by_start = (calls.c.account_id, calls.c.started_at_ms, calls.c.call_sid)
         return map(tuple, self._stream(query.order_by(*by_start)))
 
-    def last_readings(self, account_id: str | None = None) -> Iterator[Row]:
-        """Yield the METER_FACTS of what each account's meters show in the end."""
-        meter = (meter_readings.c.account_id, meter_readings.c.number)
-        last = select(*meter, func.max(meter_readings.c.quarter).label("quarter"))
+    def readings(self, account_id: str | None = None) -> Iterator[Row]:
+        """Yield the METER_FACTS of every reading of each account's meters."""
+        query = select(*(meter_readings.c[name] for name in METER_FACTS))
         if account_id is not None:
-            last = last.where(meter_readings.c.account_id == account_id)
-        ends = last.group_by(*meter).subquery()
-        is_last = and_(*(each == ends.c[each.name] for each in meter_readings.primary_key))
-        query = select(*(meter_readings.c[name] for name in METER_FACTS)).join(ends, is_last)
-        return map(tuple, self._stream(query.order_by(*meter)))
+            query = query.where(meter_readings.c.account_id == account_id)
+        return map(tuple, self._stream(query.order_by(*meter_readings.primary_key)))
 
     def _stream(self, query: Select[Any]) -> Iterator[Any]:
         return iter(self._connection.execute(query, execution_options={"yield_per": _FETCHED}))

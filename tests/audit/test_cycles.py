@@ -6,10 +6,16 @@ from functools import partial
 
 import pytest
 
+from gatekeeper.domain.call import CallEnd, CallId
 from gatekeeper.domain.cycle import period_at
 from gatekeeper.domain.entry import EntryType
+from gatekeeper.domain.subscription import SubscriptionStatus, SubscriptionTerms
 from gatekeeper.ledger.ledger import Ledger
 from tests.audit.books import Books, assert_told
+from tests.cli.conftest import ACCOUNT_SID
+from tests.cli.stories import NUMBER, call
+
+SUBSCRIPTION = "sub_1"
 
 
 @pytest.fixture
@@ -59,3 +65,92 @@ def test_a_period_that_nobody_can_read(turned: Books) -> None:
     turned.change_in_sql(granted, ref="next month")
     told = f"entry {granted.id} starts a period without saying which"
     assert_told([told], turned.found())
+
+
+def test_a_grant_that_was_edited(turned: Books) -> None:
+    turned.set_account(cycle_granted="2")
+    told = "the ledger has granted 2 credits in this period, but the entries 3"
+    assert_told([told], turned.found())
+    call(turned.ledger, turned.account_id)
+    turned.set_account(cycle_granted="4")
+    told = "the ledger has granted 4 credits in this period, but the entries 3"
+    assert_told([told], turned.found())
+
+
+def test_a_raise_is_granted_once(turned: Books) -> None:
+    account = turned.ledger.accounts.account(turned.account_id)
+    turned.ledger.cycles.set_cycle(
+        account.id, allotment=9, anchor_ms=account.anchor_ms, interval=account.interval
+    )
+    assert turned.found() == []
+    (raised,) = turned.entries(EntryType.ALLOTMENT_RAISED)
+    turned.append_again(raised)
+    assert_told(["has granted 9 credits in this period, but the entries 15"], turned.found())
+
+
+def test_what_no_subscription_withholds(turned: Books) -> None:
+    turned.set_account(withheld="500")
+    told = "the ledger withholds 500 credits, but no subscription does"
+    assert_told([told], turned.found())
+
+
+def _drive(books: Books, status: SubscriptionStatus, *, link: bool = False) -> None:
+    """Let a subscription drive the account, or say how it stands; it is of the account's period."""
+    account = books.ledger.accounts.account(books.account_id)
+    terms = SubscriptionTerms(
+        id=SUBSCRIPTION,
+        status=status,
+        anchor_ms=account.anchor_ms,
+        interval=account.interval,
+        start_ms=account.cycle_start_ms,
+        end_ms=account.cycle_end_ms,
+        allotment=9 if status is SubscriptionStatus.ACTIVE else 0,
+        next_allotment=9,
+        entitled=status is SubscriptionStatus.ACTIVE,
+    )
+    subscriptions, task = books.ledger.subscriptions, f"subscription:{account.id}"
+    if link:
+        subscriptions.claim(SUBSCRIPTION, account.id)
+    books.ledger.owed.note_owed(account.id, task)
+    since_ms = books.ledger.owed.owed_since(account.id, task)
+    assert since_ms is not None
+    assert subscriptions.set_subscription(account.id, terms, since_ms=since_ms, link=link)
+
+
+@pytest.fixture
+def driven(turned: Books) -> Books:
+    """Books whose account a subscription drives, in the midst of a period."""
+    _drive(turned, SubscriptionStatus.ACTIVE, link=True)
+    assert turned.found() == []
+    return turned
+
+
+def test_what_is_withheld_and_comes_back(driven: Books) -> None:
+    known = CallId(ACCOUNT_SID, "CA" + 32 * "8")
+    driven.ledger.calls.admit_call(driven.account_id, known, NUMBER)
+    _drive(driven, SubscriptionStatus.UNPAID)
+    assert driven.found() == []
+    driven.ledger.calls.settle_call(
+        driven.account_id, known, NUMBER, CallEnd.BUSY, duration_s=None, debit_unknown=False
+    )
+    assert driven.ledger.accounts.account(driven.account_id).withheld == 9
+    assert driven.found() == []
+    driven.set_account(withheld="10")
+    told = "the ledger withholds 10 credits, but by the entries no more than 9"
+    assert_told([told], driven.found())
+    _drive(driven, SubscriptionStatus.ACTIVE)
+    (restored,) = driven.entries(EntryType.ALLOTMENT_RESTORED)
+    told = f"entry {restored.id} gives back 10 credits that were withheld, but no more than 9 were"
+    assert_told([told], driven.found())
+
+
+def test_a_subscription_that_is_unlinked_while_it_withholds(driven: Books) -> None:
+    _drive(driven, SubscriptionStatus.UNPAID)
+    driven.ledger.subscriptions.unlink_subscription(driven.account_id, SUBSCRIPTION)
+    account = driven.ledger.accounts.account(driven.account_id)
+    assert (account.granted, account.withheld) == (0, 0)
+    assert driven.found() == []
+    driven.ledger.cycles.set_cycle(
+        account.id, allotment=4, anchor_ms=account.anchor_ms, interval=account.interval
+    )
+    assert driven.found() == []

@@ -162,6 +162,7 @@ def test_the_beginning_of_an_account(books: Books) -> None:
         f"entry {second.id} leaves 3 + 5 credits, but the entries up to it sum to 0 + 5",
         f"entry {second.id} ({second.type}) is the first: what opened the account is missing",
         "the ledger is in cycle 1, but the entries begin 0",
+        "the ledger has granted 3 credits in this period, but the entries 0",
         f"shard {books.shard}: SQL has ",
     ]
     assert_told(must_tell, books.found())

@@ -12,10 +12,13 @@ from sqlalchemy import Engine
 
 from gatekeeper.audit import Difference, audit_account, audit_ledger
 from gatekeeper.domain.call import CallEnd, CallId, Decision
+from gatekeeper.domain.correction import CorrectionCause, Reversal
+from gatekeeper.domain.topoff import Topoff
+from gatekeeper.ledger.corrections import CreditedPayment
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.relay.history import HistoryCopy
 from tests.cli.conftest import ACCOUNT_SID, open_account
-from tests.cli.stories import CARD, NUMBER, call, decline, succeed, switch_on
+from tests.cli.stories import CARD, NUMBER, PRICE_MINOR, call, decline, succeed, switch_on
 from tests.history.copies import copying
 
 ROUNDS = 30
@@ -57,6 +60,7 @@ def _use(
             _tell_otherwise(ledger, account_id, caller, rounds)
             if caller == 0:
                 _charge(ledger, account_id, succeeds=bool(rounds % 5))
+                _raise_allotment(ledger, account_id)
         if caller == 0 and rounds < ROUNDS:
             open_account(ledger, allotment=1)
 
@@ -75,8 +79,30 @@ def _charge(ledger: Ledger, account_id: str, *, succeeds: bool) -> None:
     account = ledger.accounts.account(account_id)
     if account.topoff_id:
         (succeed if succeeds else decline)(ledger, account.topoff_id)
+        if succeeds:
+            _take_back(ledger, ledger.topoffs.topoff(account.topoff_id))
     elif account.incident_id:
         ledger.topoffs.request_topoff(account_id, account.incident_id)
+
+
+def _take_back(ledger: Ledger, topoff: Topoff) -> None:
+    """Let a refund take credits back and fail; the customer switches top-offs on again."""
+    paid_minor = topoff.credits * PRICE_MINOR
+    payment = CreditedPayment(topoff.id, topoff.payment_intent, topoff.credits, paid_minor, "usd")
+    for rank in (1, 2):
+        refund = Reversal("re_1", CorrectionCause.REFUND, rank, paid_minor // 2, rank == 1)
+        ledger.corrections.correct_payment(topoff.account_id, payment, [refund])
+    switch_on(ledger, topoff.account_id, threshold=3, amount=4)
+
+
+def _raise_allotment(ledger: Ledger, account_id: str) -> None:
+    account = ledger.accounts.account(account_id)
+    ledger.cycles.set_cycle(
+        account_id,
+        allotment=account.allotment_size + 1,
+        anchor_ms=account.anchor_ms,
+        interval=account.interval,
+    )
 
 
 @contextmanager

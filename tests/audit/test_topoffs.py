@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from gatekeeper.domain.entry import EntryType
-from gatekeeper.ledger.lookback import TOPOFF_KEPT_S
+from gatekeeper.ledger.lookback import RECORD_KEPT_S
 from tests.audit.books import Books, assert_told
 from tests.cli.stories import begin_charge
 
@@ -120,7 +120,7 @@ def test_a_payment_that_is_credited_for_two(books: Books, in_flight: str) -> Non
 def test_records_that_have_expired(books: Books) -> None:
     """History goes back further than the ledger keeps the records of top-offs that have ended."""
     ended = [entry.ref for entry in books.entries(EntryType.TOPOFF_SUCCEEDED)]
-    books.move_log_back(ms=(TOPOFF_KEPT_S + 60) * 1000)
+    books.move_log_back(ms=(RECORD_KEPT_S + 60) * 1000)
     for topoff_id in ended:
         _delete(books, topoff_id)
     assert books.found() == []
