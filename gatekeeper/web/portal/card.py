@@ -17,12 +17,10 @@ from gatekeeper.web.portal.blueprint import PortalBlueprint
 from gatekeeper.web.portal.card_view import CardTerms
 from gatekeeper.web.portal.checkout_visits import (
     TOKEN_FIELD,
+    add_return,
     answer_faults,
     new_form_token,
-    note_return,
-    own_visit,
     return_url,
-    visit_id_asked_for,
 )
 from gatekeeper.web.portal.doorkeeper import Doorkeeper, Right
 from gatekeeper.web.portal.visitor import visitor
@@ -37,7 +35,15 @@ def card_pages(doorkeeper: Doorkeeper, parts: Parts) -> PortalBlueprint:
     pages = PortalBlueprint("card", doorkeeper)
     answer_faults(pages)
     _add_form(pages, parts)
-    _add_return(pages, parts)
+    add_return(
+        pages,
+        _PATH,
+        parts.ledger,
+        CheckoutMode.SETUP,
+        page="portal/card_done.html",
+        update="portal/_card_progress.html",
+        words=lambda account: {"card": card_words(account)},
+    )
     _add_removal(pages, parts)
     return pages
 
@@ -75,32 +81,6 @@ def _add_form(pages: PortalBlueprint, parts: Parts) -> None:
         )
         _log.info("card_setup_started", account=account_id, on_behalf=visitor().acts_on_behalf)
         return redirect(url, 303)
-
-
-def _add_return(pages: PortalBlueprint, parts: Parts) -> None:
-    ledger = parts.ledger
-
-    @pages.get(f"{_PATH}/return", right=Right.PAY)
-    def returned(account_id: str) -> ResponseReturnValue:
-        """Take in who comes back from Checkout; their page can then be read again and again."""
-        note_return(ledger, account_id, CheckoutMode.SETUP)
-        return redirect(url_for(".done", account_id=account_id, checkout=visit_id_asked_for()), 303)
-
-    @pages.get(f"{_PATH}/done", right=Right.PAY)
-    def done(account_id: str) -> ResponseReturnValue:
-        return render_template("portal/card_done.html", **progress_facts(account_id))
-
-    @pages.get(f"{_PATH}/done/progress", right=Right.PAY)
-    def progress(account_id: str) -> ResponseReturnValue:
-        """Answer with whether the card is saved; asked for until it is."""
-        facts = progress_facts(account_id)
-        return render_template("portal/_card_progress.html", **facts, is_update=True)
-
-    def progress_facts(account_id: str) -> dict[str, object]:
-        # The visit first: an account that is read after it has its card.
-        visit = own_visit(ledger, account_id, CheckoutMode.SETUP)
-        account = ledger.accounts.account(account_id)
-        return {"visit": visit, "account": account, "card": card_words(account)}
 
 
 def _add_removal(pages: PortalBlueprint, parts: Parts) -> None:

@@ -20,12 +20,10 @@ from gatekeeper.web.portal.billing_words import purchased_note
 from gatekeeper.web.portal.blueprint import PortalBlueprint
 from gatekeeper.web.portal.checkout_visits import (
     TOKEN_FIELD,
+    add_return,
     answer_faults,
     new_form_token,
-    note_return,
-    own_visit,
     return_url,
-    visit_id_asked_for,
 )
 from gatekeeper.web.portal.doorkeeper import Doorkeeper, Right
 from gatekeeper.web.portal.purchase_view import Quote, packs_for
@@ -41,7 +39,14 @@ def purchase_pages(doorkeeper: Doorkeeper, parts: Parts) -> PortalBlueprint:
     pages = PortalBlueprint("purchase", doorkeeper)
     answer_faults(pages)
     _add_form(pages, _Desk(parts))
-    _add_return(pages, parts)
+    add_return(
+        pages,
+        _PATH,
+        parts.ledger,
+        CheckoutMode.PAYMENT,
+        page="portal/purchase_done.html",
+        update="portal/_purchase_progress.html",
+    )
     return pages
 
 
@@ -63,31 +68,6 @@ def _add_form(pages: PortalBlueprint, desk: _Desk) -> None:
         if quote.problems:
             return desk.page(quote, problems=quote.problems), 422
         return redirect(desk.start(quote, request.form.get(TOKEN_FIELD, "")), 303)
-
-
-def _add_return(pages: PortalBlueprint, parts: Parts) -> None:
-    ledger = parts.ledger
-
-    @pages.get(f"{_PATH}/return", right=Right.PAY)
-    def returned(account_id: str) -> ResponseReturnValue:
-        """Take in who comes back from Checkout; their page can then be read again and again."""
-        note_return(ledger, account_id, CheckoutMode.PAYMENT)
-        return redirect(url_for(".done", account_id=account_id, checkout=visit_id_asked_for()), 303)
-
-    @pages.get(f"{_PATH}/done", right=Right.PAY)
-    def done(account_id: str) -> ResponseReturnValue:
-        return render_template("portal/purchase_done.html", **progress_facts(account_id))
-
-    @pages.get(f"{_PATH}/done/progress", right=Right.PAY)
-    def progress(account_id: str) -> ResponseReturnValue:
-        """Answer with how far the purchase is; asked for until it is credited."""
-        facts = progress_facts(account_id)
-        return render_template("portal/_purchase_progress.html", **facts, is_update=True)
-
-    def progress_facts(account_id: str) -> dict[str, object]:
-        # The visit first: a balance that is read after it has its credits.
-        visit = own_visit(ledger, account_id, CheckoutMode.PAYMENT)
-        return {"visit": visit, "account": ledger.accounts.account(account_id)}
 
 
 class _Desk:
