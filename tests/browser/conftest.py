@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 from playwright.sync_api import Browser, Page
@@ -18,9 +19,23 @@ _DESK = View(DESK, "light")
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
+def living_browser() -> Iterator[Callable[[], Browser]]:
+    """Give this process's browser. One that has ended fails its test, and not all that follow."""
+    with ExitStack() as run:
+        browsers = [run.enter_context(chromium())]
+
+        def give() -> Browser:
+            if not browsers[-1].is_connected():
+                run.close()
+                browsers.append(run.enter_context(chromium()))
+            return browsers[-1]
+
+        yield give
+
+
+@pytest.fixture
+def browser(living_browser: Callable[[], Browser]) -> Browser:
+    return living_browser()
 
 
 @pytest.fixture

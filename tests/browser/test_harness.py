@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from playwright.sync_api import Browser
 
@@ -59,3 +61,12 @@ def test_what_the_policy_refuses_is_heard(browser: Browser, base_url: str, conte
         page.evaluate(f"{_MAIN}.innerHTML = {content!r}")
     page.context.close()
     assert any("Content Security Policy" in problem for problem in watch.problems)
+
+
+def test_a_browser_that_ended_is_replaced(living_browser: Callable[[], Browser]) -> None:
+    ended = living_browser()
+    ended.close()
+    assert not ended.is_connected()
+    replaced = living_browser()
+    assert replaced.is_connected()
+    assert living_browser() is replaced
