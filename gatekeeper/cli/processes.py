@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import sys
 import threading
 import time
 from contextlib import closing
@@ -93,8 +93,7 @@ def _start(parts: Parts, *, report_server: bool = True) -> None:
 
 def _wait_for_queues(parts: Parts) -> None:
     """Return once RQ's Redis answers; RQ itself would give up. SIGTERM and SIGINT end the wait."""
-    for number in (signal.SIGTERM, signal.SIGINT):  # RQ sets its own handlers later
-        signal.signal(number, lambda *_: sys.exit(0))
+    end_when_asked()
     told = ""
     with closing(_queue_client(parts)) as client:
         while problem := _problem_of_queues(client):
@@ -102,6 +101,16 @@ def _wait_for_queues(parts: Parts) -> None:
                 structlog.get_logger().warning("redis_lost", redis="queues", problem=problem)
                 told = problem
             time.sleep(_QUEUE_RETRY_S)
+
+
+def end_when_asked() -> None:
+    """Let SIGTERM and SIGINT end this process, until RQ sets its own handlers.
+
+    At once, and not by an exception: one that is raised while Python runs a finalizer is only
+    reported, and the process goes on. Nothing has begun yet that would have to be finished.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os._exit(0))
 
 
 def _problem_of_queues(client: Redis) -> str:

@@ -228,6 +228,22 @@ def test_a_worker_that_waits_ends_when_asked(env: dict[str, str], tmp_path: Path
     assert "Traceback" not in work.output()
 
 
+def test_a_signal_that_comes_within_a_finalizer_is_not_lost() -> None:
+    """Python only reports what is raised there, and goes on: a worker did, and never ended."""
+    program = """
+import os, signal
+from gatekeeper.cli.processes import end_when_asked
+class Finalized:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+end_when_asked()
+Finalized()
+print("went on")
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"", b"")
+
+
 def test_serve_refuses_a_port_that_is_taken(
     web_env: dict[str, str], ledger: Ledger, tmp_path: Path
 ) -> None:
