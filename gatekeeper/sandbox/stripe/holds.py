@@ -47,8 +47,9 @@ class Holds:
             self._changed.notify_all()
             while not (hold.released or self._closed or (is_gone and is_gone())):
                 self._changed.wait(_LOOK_EVERY_S if is_gone else None)
-            self._held.remove(hold)
-            self._changed.notify_all()
+            if not hold.released:
+                self._held.remove(hold)
+                self._changed.notify_all()
 
     def held(self, *, count: int = 0, wait_s: float = 0) -> list[dict[str, Any]]:
         """Return what is held, after waiting for `count` requests for at most `wait_s`."""
@@ -62,11 +63,16 @@ class Holds:
             return [hold.describe() for hold in self._held]
 
     def release(self, request_id: str | None = None) -> int:
-        """Let one held request go on, or all of them; return how many."""
+        """Let one held request go on, or all of them; return how many.
+
+        They count as held no more from here on, whenever their threads wake up: who releases one
+        and waits for the next must not be told of the one before.
+        """
         with self._changed:
             chosen = [h for h in self._held if request_id in (None, h.request_id)]
             for hold in chosen:
                 hold.released = True
+                self._held.remove(hold)
             self._changed.notify_all()
             return len(chosen)
 
