@@ -35,7 +35,7 @@ BERLIN = ZoneInfo("Europe/Berlin")
 SINCE_MS, UNTIL_MS = AROUND_MS - 2 * SPAN_MS, AROUND_MS + 2 * SPAN_MS
 
 property_test = settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     # The fixture is the database; each example begins by emptying it.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

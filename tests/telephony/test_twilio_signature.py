@@ -98,7 +98,7 @@ PUBLIC_URLS = st.sampled_from(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(data=st.data(), public_url=PUBLIC_URLS, raw_uri=URIS, pairs=PAIRS)
 def test_the_verdict_is_always_that_of_twilios_library(
     data: st.DataObject, public_url: str, raw_uri: str, pairs: list[tuple[str, str]]
@@ -133,7 +133,7 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=40)  # lone su
 WELL_SHAPED = "A" * 27 + "="
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     account_sid=st.one_of(st.just(MAIN), ANY_TEXT),
     raw_uri=st.one_of(URIS, ANY_TEXT, ANY_TEXT.map(lambda text: "/" + text)),

@@ -52,7 +52,7 @@ def test_what_a_browser_encodes_is_decoded(pairs: list[tuple[str, str]]) -> None
     assert parse_form(urlencode(pairs).encode()) == pairs
 
 
-@settings(max_examples=500)
+@settings(max_examples=250)
 @given(
     st.one_of(
         st.binary(max_size=60),
