@@ -25,6 +25,7 @@ from rq.registry import FailedJobRegistry
 
 from gatekeeper.history.lag import read_lag
 from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.ledger.owed import MARKS
 from gatekeeper.ledger.store import Clock, wall_clock_ms
 
 OWED_TASKS = "gatekeeper_owed_tasks"
@@ -44,6 +45,8 @@ def owed_gauges(ledger: Ledger, *, clock: Clock = wall_clock_ms) -> dict[str, fl
     now_ms = clock()
     oldest_ms = {OWED_OLDEST_S: now_ms, OWED_OLDEST_EMAIL_S: now_ms}
     for task, tries in (item for kept in replies[1::2] for item in kept.items()):
+        if task == MARKS:
+            continue
         gauge = OWED_OLDEST_EMAIL_S if task.startswith("email:") else OWED_OLDEST_S
         oldest_ms[gauge] = min(oldest_ms[gauge], int(tries.split(" ")[1]))
     ages_s = {gauge: (now_ms - first_due_ms) / 1000 for gauge, first_due_ms in oldest_ms.items()}

@@ -2,8 +2,8 @@
 
 A task is what the ledger's scripts write down as owed: `charge:<top-off>`,
 `email:<kind>:<notice>`, `email:sign_in:<link>`, `look:<account>`, `cycle:<account>`,
-`subscription:<account>`, `checkout:<visit to Checkout>` or `correction:<PaymentIntent>`. Its last
-part is the job's only argument.
+`subscription:<account>`, `card:<account>`, `checkout:<visit to Checkout>` or
+`correction:<PaymentIntent>`. Its last part is the job's only argument.
 """
 
 from __future__ import annotations
@@ -68,6 +68,10 @@ def _describe_subscription(account_id: str) -> str:
     return f"Read the subscription of {account_id}: period, allotment, status"
 
 
+def _describe_card(account_id: str) -> str:
+    return f"Read the card of {account_id}: gone, or reissued?"
+
+
 def _describe_correction(payment_intent: str) -> str:
     return f"Read refunds and disputes of {payment_intent}"
 
@@ -100,6 +104,7 @@ SPECS: Final[dict[str, JobSpec]] = {
     "subscription": JobSpec(
         "upkeep", "workers.upkeep.read_subscription", _describe_subscription, is_account_id
     ),
+    "card": JobSpec("upkeep", "workers.upkeep.follow_card", _describe_card, is_account_id),
     "correction": JobSpec(
         "upkeep", "workers.upkeep.correct_payment", _describe_correction, is_payment_intent
     ),
@@ -145,6 +150,11 @@ def email_task(kind: NoticeKind, notice_id: str) -> str:
 def subscription_task(account_id: str) -> str:
     """Write the task of reading an account's subscription from Stripe."""
     return f"subscription:{account_id}"
+
+
+def card_task(account_id: str) -> str:
+    """Write the task of reading from Stripe what became of an account's card."""
+    return f"card:{account_id}"
 
 
 def checkout_task(checkout_id: str) -> str:

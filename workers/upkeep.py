@@ -7,7 +7,7 @@ from dataclasses import asdict
 import structlog
 
 from gatekeeper.bootstrap import parts
-from gatekeeper.payments import corrections, subscriptions
+from gatekeeper.payments import card_news, corrections, subscriptions
 
 
 def look_at_threshold(account_id: str) -> str:
@@ -31,6 +31,16 @@ def read_subscription(account_id: str) -> dict[str, str]:
     facts = asdict(result)
     structlog.get_logger().info("subscription", account=account_id, **facts)
     return facts
+
+
+def follow_card(account_id: str) -> str:
+    """Make an account's card follow what Stripe says of it. Raises what on-call must see."""
+    own = parts()
+    outcome = card_news.follow_card(account_id, ledger=own.ledger, stripe_api=own.stripe)
+    log = structlog.get_logger()
+    tell = log.error if outcome.needs_a_person else log.info
+    tell("card", account=account_id, outcome=outcome.value)
+    return outcome.value
 
 
 def correct_payment(payment_intent: str) -> dict[str, str | int]:

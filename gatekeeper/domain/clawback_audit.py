@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from gatekeeper.domain.entry import reversal_of
 from gatekeeper.domain.line import Line
 
 
@@ -52,9 +53,10 @@ class ClawbackAudit:
         payment = self._change(line)
         if payment is None:
             return
-        if line.detail in payment.clawed_back:
-            self._report(f"payment {payment.id} lost credits for {line.detail} twice")
-        payment.clawed_back.add(line.detail)
+        reversal = reversal_of(line.detail)
+        if reversal in payment.clawed_back:
+            self._report(f"payment {payment.id} lost credits for {reversal} twice")
+        payment.clawed_back.add(reversal)
 
     def return_(self, line: Line) -> None:
         """Take in credits that were returned."""

@@ -8,6 +8,7 @@ from typing import cast
 
 from gatekeeper.domain.account import Card
 from gatekeeper.domain.checkout import Checkout, CheckoutMode
+from gatekeeper.ledger.customers import index_customer
 from gatekeeper.ledger.errors import PaymentMismatch
 from gatekeeper.ledger.keys import account_of
 from gatekeeper.ledger.records import read_checkout
@@ -17,7 +18,10 @@ from gatekeeper.ledger.topoffs import Payment
 
 @dataclass(frozen=True, slots=True)
 class NewCheckout:
-    """A visit that begins. `amount_minor` in minor units of `currency`; all None for a card."""
+    """A visit that begins. `amount_minor` in minor units of `currency`; all None for a card.
+
+    `by` is who begins it: what comes of it is then done by them.
+    """
 
     id: str
     session: str
@@ -25,6 +29,7 @@ class NewCheckout:
     credits: int | None = None
     amount_minor: int | None = None
     currency: str | None = None
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,7 @@ class Checkouts:
             "" if new.amount_minor is None else new.amount_minor,
             new.currency or "",
             look_at_ms,
+            new.by,
             keys=(self._key(new.id),),
         )
         return bool(status == "opened")
@@ -130,6 +136,8 @@ class Checkouts:
     def credit_purchase(self, paid: PaidPurchase) -> Credited:
         """Credit a purchase that was paid, exactly once (R7). Raises PaymentMismatch."""
         payment, saved = paid.payment, paid.saved
+        if saved is not None:
+            index_customer(self._store, saved.card.customer, account_of(paid.id))
         kept = ("", "", "") if saved is None else (saved.at_ms, saved.card.brand, saved.card.expiry)
         status, *_ = self._store.run(
             "credit_purchase",
@@ -156,6 +164,7 @@ class Checkouts:
         Raises PaymentMismatch when the card is another customer's.
         """
         card = saved.card
+        index_customer(self._store, card.customer, account_of(checkout_id))
         status, *_ = self._store.run(
             "save_card",
             account_of(checkout_id),
@@ -175,26 +184,6 @@ class Checkouts:
     def forget(self, checkout_id: str) -> None:
         """Drop the record of a visit that came to nothing."""
         self._store.client.delete(self._key(checkout_id))
-
-    def customer(self, account_id: str) -> str:
-        """Read which customer at Stripe the account is; "" when it is none yet."""
-        profile = self._store.keys.of_account(account_id).profile
-        return cast(str | None, self._store.client.hget(profile, "customer")) or ""
-
-    def keep_customer(self, account_id: str, customer: str) -> str:
-        """Note which customer the account is, if it was none; returns the one that counts."""
-        profile = self._store.keys.of_account(account_id).profile
-        self._store.client.hsetnx(profile, "customer", customer)
-        return self.customer(account_id)
-
-    def forget_customer(self, account_id: str, customer: str) -> None:
-        """Note that the account's customer, and its card with it, were deleted at Stripe."""
-        self._store.run("forget_customer", account_id, customer)
-
-    def customer_before(self, account_id: str) -> str:
-        """Read which customer was the last to be forgotten; "" when none was."""
-        profile = self._store.keys.of_account(account_id).profile
-        return cast(str | None, self._store.client.hget(profile, "customer_before")) or ""
 
     def _key(self, checkout_id: str) -> str:
         return self._store.keys.of_account(account_of(checkout_id)).checkout(checkout_id)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
 from gatekeeper.ledger.records import in_groups
 from gatekeeper.ledger.store import Store
+
+#: Beside the tasks and their tries, how many marks a shard has given.
+MARKS: Final = "marks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,33 +49,34 @@ class Owed:
     def note_owed(self, subject: str, task: str) -> int:
         """Write down that there is news of a subject, an account or a payment, to be looked into.
 
-        Returns since when the task is owed, in ms. News that comes while a job looks into earlier
-        ones makes the task due once more: that job's `strike_owed` then leaves it owed.
+        Returns the mark of this news, which no other of the shard ever has. News that comes while a
+        job looks into earlier ones makes the task due once more: that job's `strike_owed` then
+        leaves it owed, also when another run of the job has struck off what was owed before.
         """
         shard = self._store.keys.shard_of(subject)
         args: list[str | int] = [task, self._store.clock(), self._store.keys.wake(shard)]
         return cast(int, self._store.scripts.run("note_owed", self._keys(shard), args))
 
-    def owed_since(self, subject: str, task: str) -> int | None:
-        """Since when a subject's task is owed, in ms; None when it is not."""
+    def mark(self, subject: str, task: str) -> int | None:
+        """Read the mark under which a subject's task is owed; None when it is not."""
         tries = self._store.keys.tries(self._store.keys.shard_of(subject))
         kept = cast(str | None, self._store.client.hget(tries, task))
-        return int(kept.split()[1]) if kept else None
+        return int(kept.split()[-1]) if kept else None
 
-    def postpone_owed(self, subject: str, task: str, *, since_ms: int, due_ms: int) -> bool:
-        """Put off a task that could not be done yet; False when it is owed anew since then."""
+    def postpone_owed(self, subject: str, task: str, *, mark: int, due_ms: int) -> bool:
+        """Put off a task that could not be done yet; False when it is owed under another mark."""
         keys = self._keys(self._store.keys.shard_of(subject))
-        args: list[str | int] = [task, since_ms, due_ms]
+        args: list[str | int] = [task, mark, due_ms]
         return bool(self._store.scripts.run("postpone_owed", keys, args))
 
-    def strike_owed(self, subject: str, task: str, *, since_ms: int | None = None) -> bool:
+    def strike_owed(self, subject: str, task: str, *, mark: int | None = None) -> bool:
         """Strike off a task that is done; False when it was not owed.
 
-        With `since_ms` also when it has become owed anew since then.
+        With `mark` also when it has become owed anew, under another.
         """
         keys = self._keys(self._store.keys.shard_of(subject))
-        since = "" if since_ms is None else since_ms
-        return bool(self._store.scripts.run("strike_owed", keys, [task, since]))
+        asked = "" if mark is None else mark
+        return bool(self._store.scripts.run("strike_owed", keys, [task, asked]))
 
     def is_owed(self, subject: str, task: str) -> bool:
         """Tell whether a subject's task still has to be done."""

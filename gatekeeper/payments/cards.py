@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import Any
 
 import stripe
@@ -53,17 +52,20 @@ def read_card(fields: Mapping[str, Any], customer: str) -> Card:
     )
 
 
-def make_default(stripe_api: StripeClient, card: Card) -> None:
-    """Make a card its customer's default at Stripe, if both still exist.
+def make_default(stripe_api: StripeClient, card: Card) -> bool:
+    """Make a card its customer's default at Stripe; False when one of them is gone.
 
-    Nothing here depends on it: charges name their card. It is for the people who look there.
-    Raises stripe.StripeError.
+    Nothing here depends on the default: charges name their card. It is for the people who look
+    there. Raises stripe.StripeError.
     """
     settings: CustomerUpdateParams = {
         "invoice_settings": {"default_payment_method": card.payment_method}
     }
-    with suppress(stripe.InvalidRequestError):
+    try:
         stripe_api.v1.customers.update(card.customer, settings)
+    except stripe.InvalidRequestError:
+        return False
+    return True
 
 
 def detach_card(stripe_api: StripeClient, card: Card) -> None:

@@ -99,17 +99,18 @@ def start_purchase(
     price_minor: int,
     currency: str,
     clock: Clock,
+    by: str = "",
 ) -> str:
     """Begin a purchase; returns the address to send the person to.
 
     `token` is the form's own: a form that is sent twice begins one purchase. In `success_url` and
     `cancel_url` the text `{checkout}` becomes the visit's id. `price_minor` is the default price of
-    a credit in minor units of `currency`, a code in lower case. Raises InvalidSettings, FormUsed,
-    CheckoutUnavailable, UnknownAccount, redis.RedisError.
+    a credit in minor units of `currency`, a code in lower case. `by` is who buys. Raises
+    InvalidSettings, FormUsed, CheckoutUnavailable, UnknownAccount, redis.RedisError.
     """
     account = ledger.accounts.account(account_id)
     amount_minor = purchase_price_minor(account, credits, price_minor)
-    start = _Start(account, token, ledger, stripe, clock)
+    start = _Start(account, token, ledger, stripe, clock, by)
     checkout_id = start.id_of("purchase", credits, amount_minor, currency, success_url, cancel_url)
     metadata = {
         "account": account_id,
@@ -141,8 +142,8 @@ def start_purchase(
             "cancel_url": cancel_url.replace(PLACEHOLDER, checkout_id),
         },
     )
-    new = NewCheckout(checkout_id, session.id, start.customer, credits, amount_minor, currency)
-    return start.write_down(new, session)
+    bought = (credits, amount_minor, currency)
+    return start.write_down(checkout_id, session, *bought)
 
 
 def start_card_setup(
@@ -154,13 +155,14 @@ def start_card_setup(
     ledger: Ledger,
     stripe: StripeClient,
     clock: Clock,
+    by: str = "",
 ) -> str:
     """Begin to set or replace an account's card; returns the address to send the person to.
 
     The arguments, and what is raised, are as for `start_purchase`.
     """
     account = ledger.accounts.account(account_id)
-    start = _Start(account, token, ledger, stripe, clock)
+    start = _Start(account, token, ledger, stripe, clock, by)
     checkout_id = start.id_of("setup", success_url, cancel_url)
     metadata = {"account": account_id, "setup": checkout_id}
     session = start.open_session(
@@ -175,38 +177,55 @@ def start_card_setup(
             "cancel_url": cancel_url.replace(PLACEHOLDER, checkout_id),
         },
     )
-    return start.write_down(NewCheckout(checkout_id, session.id, start.customer), session)
+    return start.write_down(checkout_id, session)
 
 
-def remove_card(account_id: str, *, ledger: Ledger, stripe: StripeClient) -> bool:
-    """Take an account's card away, at Stripe first; False when it has none, or just got another.
+def remove_card(
+    account_id: str,
+    payment_method: str,
+    *,
+    ledger: Ledger,
+    stripe: StripeClient,
+    by: str = "",
+) -> bool:
+    """Take this card away, at Stripe first; False when it is not the account's.
 
-    Should this die in between, doing it again ends it. Raises CheckoutUnavailable, UnknownAccount,
-    redis.RedisError.
+    `by` is who does. Should this die in between, Stripe's news of it end it, or doing it again. So
+    the news may also be faster, and another card have come since: this one is gone all the same.
+    Raises CheckoutUnavailable, UnknownAccount, redis.RedisError.
     """
     card = ledger.accounts.account(account_id).card
-    if card is None:
+    if card is None or card.payment_method != payment_method:
         return False
     _ask(lambda: detach_card(stripe, card))
-    return ledger.accounts.remove_card(account_id, card.payment_method)
+    ledger.accounts.remove_card(account_id, payment_method, by=by)
+    return True
 
 
 class _Start:
     """One person's way to a page of Checkout."""
 
     def __init__(
-        self, account: Account, token: str, ledger: Ledger, stripe: StripeClient, clock: Clock
+        self,
+        account: Account,
+        token: str,
+        ledger: Ledger,
+        stripe: StripeClient,
+        clock: Clock,
+        by: str,
     ) -> None:
         self._account = account
         self._token = token
         self._checkouts = ledger.checkouts
+        self._customers = ledger.customers
         self._stripe = stripe
         self._clock = clock
+        self._by = by
 
     @cached_property
     def customer(self) -> str:
         """The account's customer at Stripe, made now if it has none."""
-        return _ask(lambda: customer_of(self._account, self._token, self._checkouts, self._stripe))
+        return _ask(lambda: customer_of(self._account, self._token, self._customers, self._stripe))
 
     def id_of(self, *asked: str | int) -> str:
         """Make the visit's id of all that was asked, and of who did."""
@@ -228,15 +247,25 @@ class _Start:
             return create(params, {"idempotency_key": f"{checkout_id}:checkout"})
         except StripeError as error:
             if isinstance(error, stripe.InvalidRequestError) and error.param == "customer":
-                deleted = (self._account, self.customer, self._checkouts, self._stripe)
+                deleted = (self._account, self.customer, self._customers, self._stripe)
                 _ask(lambda: forget_if_deleted(*deleted))
             raise _fault(error) from None
 
-    def write_down(self, new: NewCheckout, session: stripe.checkout.Session) -> str:
+    def write_down(
+        self,
+        checkout_id: str,
+        session: stripe.checkout.Session,
+        credits: int | None = None,
+        amount_minor: int | None = None,
+        currency: str | None = None,
+    ) -> str:
         """Write the visit down; returns the page's address. Raises FormUsed."""
         now_ms = self._clock()
         if not session.url or session.expires_at * 1000 <= now_ms:
             raise FormUsed("This form is too old. Nothing was charged; please start again.")
+        new = NewCheckout(
+            checkout_id, session.id, self.customer, credits, amount_minor, currency, self._by
+        )
         self._checkouts.open_checkout(new, look_at_ms=now_ms + FIRST_LOOK_MS)
         return session.url
 

@@ -64,14 +64,14 @@ def correct_payment(
     PaymentMismatch, and redis.RedisError; it is then still owed.
     """
     task = correction_task(payment_intent)
-    since_ms = ledger.owed.owed_since(payment_intent, task)
+    mark = ledger.owed.mark(payment_intent, task)
     payment = read_payment(stripe, payment_intent)
     if payment is None:
         result = CorrectionResult(CorrectionOutcome.NOT_AT_STRIPE)
     else:
         result = _correct(payment, ledger, stripe)
-    if since_ms is not None:
-        ledger.owed.strike_owed(payment_intent, task, since_ms=since_ms)
+    if mark is not None:
+        ledger.owed.strike_owed(payment_intent, task, mark=mark)
     return result
 
 

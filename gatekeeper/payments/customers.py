@@ -8,12 +8,12 @@ import stripe
 from stripe import StripeClient, StripeError
 
 from gatekeeper.domain.account import Account
-from gatekeeper.ledger.checkouts import Checkouts
+from gatekeeper.ledger.customers import Customers
 from gatekeeper.payments.stripe_errors import is_kept
 
 
 def customer_of(
-    account: Account, token: str, checkouts: Checkouts, stripe_api: StripeClient
+    account: Account, token: str, customers: Customers, stripe_api: StripeClient
 ) -> str:
     """Find which customer an account is, or make it one.
 
@@ -21,21 +21,21 @@ def customer_of(
     A failure that Stripe keeps under that key for a day is got around by the `token` of whoever
     tries again. Raises stripe.StripeError, redis.RedisError.
     """
-    known = checkouts.customer(account.id)
+    known = customers.of_account(account.id)
     if known:
         return known
-    key = f"{account.id}:customer:{_digest(account.email, checkouts.customer_before(account.id))}"
+    key = f"{account.id}:customer:{_digest(account.email, customers.before(account.id))}"
     try:
         made = _create(stripe_api, account, key)
     except StripeError as error:
         if not is_kept(error):
             raise
         made = _create(stripe_api, account, f"{key}:{_digest(token)}")
-    return checkouts.keep_customer(account.id, made.id)
+    return customers.keep(account.id, made.id)
 
 
 def forget_if_deleted(
-    account: Account, customer: str, checkouts: Checkouts, stripe_api: StripeClient
+    account: Account, customer: str, customers: Customers, stripe_api: StripeClient
 ) -> None:
     """Let the account be made another customer if this one was deleted at Stripe.
 
@@ -43,7 +43,7 @@ def forget_if_deleted(
     stripe.StripeError, redis.RedisError.
     """
     if stripe_api.v1.customers.retrieve(customer).to_dict().get("deleted"):
-        checkouts.forget_customer(account.id, customer)
+        customers.forget(account.id, customer)
 
 
 def _create(stripe_api: StripeClient, account: Account, key: str) -> stripe.Customer:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -22,11 +22,7 @@ SUCCEEDED: Final = "payment_intent.succeeded"
 PAYMENT_FAILED: Final = "payment_intent.payment_failed"
 CANCELED: Final = "payment_intent.canceled"
 PROCESSING: Final = "payment_intent.processing"
-_ABOUT_CHARGES: Final = frozenset({SUCCEEDED, PAYMENT_FAILED, CANCELED, PROCESSING})
-_ABOUT_CORRECTIONS: Final = ("charge.refund", "refund.", "charge.dispute.")
-_ABOUT_SUBSCRIPTIONS: Final = "customer.subscription."
-_ABOUT_INVOICES: Final = "invoice."
-_ABOUT_CHECKOUTS: Final = "checkout.session."
+_CARD_DETACHED: Final = "payment_method.detached"
 
 
 class BadEvent(ValueError):
@@ -56,8 +52,16 @@ class VisitedCheckout:
     session: str
 
 
+@dataclass(frozen=True, slots=True)
+class ChangedCustomer:
+    """A customer was deleted, or a card of theirs was detached or reissued."""
+
+    customer: str
+
+
 #: What an event may be about.
-Subject = Intent | CorrectedPayment | ChangedSubscription | VisitedCheckout
+Subject = Intent | CorrectedPayment | ChangedSubscription | VisitedCheckout | ChangedCustomer
+_Reader = Callable[[Mapping[str, Any]], Subject | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,8 @@ class StripeEvent:
                 facts["payment_intent"] = payment_intent
             case ChangedSubscription(subscription):
                 facts["subscription"] = subscription
+            case ChangedCustomer(customer):
+                facts["customer"] = customer
             case VisitedCheckout(id=checkout_id):
                 facts["checkout"] = checkout_id
         return facts
@@ -100,8 +106,9 @@ class StripeEvent:
         """Read Stripe's JSON. Raises BadEvent."""
         try:
             is_event = fields["object"] == "event"
-            event_id, event_type, data = fields["id"], fields["type"], fields["data"]["object"]
-        except (KeyError, TypeError):
+            event_id, event_type, data = fields["id"], fields["type"], fields["data"]
+            subject, before = data["object"], data.get("previous_attributes")
+        except (KeyError, TypeError, AttributeError):
             raise BadEvent("this is not an event") from None
         if not (
             is_event
@@ -109,10 +116,10 @@ class StripeEvent:
             and isinstance(event_type, str)
             and event_id.isascii()
             and event_type.isascii()
-            and isinstance(data, Mapping)
+            and isinstance(subject, Mapping)
         ):
             raise BadEvent("this is not an event")
-        return cls(event_id, event_type, _read_about(event_type, data))
+        return cls(event_id, event_type, _read_about(event_type, subject, before))
 
 
 def parse_event(payload: bytes, signature: str, secrets: Sequence[str]) -> StripeEvent:
@@ -138,22 +145,28 @@ def _is_signed(payload: bytes, signature: str, secret: str) -> bool:
         return False
 
 
-def _read_about(event_type: str, data: Mapping[str, Any]) -> Subject | None:
-    if event_type in _ABOUT_CHARGES:
-        try:
-            return Intent.read(data)
-        except UnreadableIntent:
-            raise BadEvent("the event's PaymentIntent cannot be read") from None
-    if event_type.startswith(_ABOUT_CORRECTIONS):
-        payment_intent = _id_at(data, "payment_intent")
-        return CorrectedPayment(payment_intent) if is_payment_intent(payment_intent) else None
-    if event_type.startswith(_ABOUT_SUBSCRIPTIONS):
-        return _subscription(_id_at(data, "id"))
-    if event_type.startswith(_ABOUT_INVOICES):
-        return _subscription(_id_at(data, "parent", "subscription_details", "subscription"))
-    if event_type.startswith(_ABOUT_CHECKOUTS):
-        return _visit(data)
+def _read_about(
+    event_type: str, data: Mapping[str, Any], before: Mapping[str, Any] | None
+) -> Subject | None:
+    """Read what an event is about; `before` are the values of what changed, as they were."""
+    if event_type == _CARD_DETACHED:  # it is nobody's now
+        return _customer(_id_at(before or {}, "customer"))
+    for types, read in _READERS:
+        if event_type.startswith(types):
+            return read(data)
     return None
+
+
+def _intent(data: Mapping[str, Any]) -> Intent:
+    try:
+        return Intent.read(data)
+    except UnreadableIntent:
+        raise BadEvent("the event's PaymentIntent cannot be read") from None
+
+
+def _correction(data: Mapping[str, Any]) -> CorrectedPayment | None:
+    payment_intent = _id_at(data, "payment_intent")
+    return CorrectedPayment(payment_intent) if is_payment_intent(payment_intent) else None
 
 
 def _visit(data: Mapping[str, Any]) -> VisitedCheckout | None:
@@ -171,6 +184,10 @@ def _subscription(subscription: str) -> ChangedSubscription | None:
     return ChangedSubscription(subscription) if subscription else None
 
 
+def _customer(customer: str) -> ChangedCustomer | None:
+    return ChangedCustomer(customer) if customer else None
+
+
 def _id_at(data: Mapping[str, Any], *path: str) -> str:
     """Read an id, of an object that may be expanded; "" where there is none. Raises BadEvent."""
     found: Any = data
@@ -181,3 +198,21 @@ def _id_at(data: Mapping[str, Any], *path: str) -> str:
     if found is not None and not (isinstance(found, str) and found.isascii()):
         raise BadEvent("the event names its object in an odd way")
     return found or ""
+
+
+#: How the object of each type, or of all types that begin so, is read.
+_READERS: Final[tuple[tuple[str | tuple[str, ...], _Reader], ...]] = (
+    ((SUCCEEDED, PAYMENT_FAILED, CANCELED, PROCESSING), _intent),
+    (("charge.refund", "refund.", "charge.dispute."), _correction),
+    ("customer.subscription.", lambda data: _subscription(_id_at(data, "id"))),
+    (
+        "invoice.",
+        lambda data: _subscription(_id_at(data, "parent", "subscription_details", "subscription")),
+    ),
+    ("checkout.session.", _visit),
+    (
+        ("payment_method.automatically_updated", "payment_method.updated"),
+        lambda data: _customer(_id_at(data, "customer")),
+    ),
+    ("customer.deleted", lambda data: _customer(_id_at(data, "id"))),
+)

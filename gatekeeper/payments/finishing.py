@@ -16,7 +16,7 @@ from stripe import StripeClient, StripeError
 
 from gatekeeper.domain.account import Card
 from gatekeeper.domain.checkout import Checkout, CheckoutState
-from gatekeeper.jobs import checkout_task
+from gatekeeper.jobs import card_task, checkout_task
 from gatekeeper.ledger.checkouts import CardSaved, PaidPurchase, SavedCard
 from gatekeeper.ledger.keys import account_of
 from gatekeeper.ledger.ledger import Ledger
@@ -65,7 +65,7 @@ def finish_checkout(
     UnknownAccount, and redis.RedisError; it is then still owed.
     """
     account_id, task = account_of(checkout_id), checkout_task(checkout_id)
-    since_ms = ledger.owed.owed_since(account_id, task)
+    mark = ledger.owed.mark(account_id, task)
     checkout = ledger.checkouts.find(checkout_id)
     if checkout is None:
         outcome, again_ms = CheckoutOutcome.UNKNOWN, None
@@ -73,10 +73,10 @@ def finish_checkout(
         standing = read_standing(stripe, checkout)
         outcome = _finish(checkout, standing, ledger, stripe)
         again_ms = _next_look_ms(checkout, standing, clock())
-    if since_ms is not None and again_ms is None:
-        ledger.owed.strike_owed(account_id, task, since_ms=since_ms)
-    elif since_ms is not None and again_ms is not None:
-        ledger.owed.postpone_owed(account_id, task, since_ms=since_ms, due_ms=again_ms)
+    if mark is not None and again_ms is None:
+        ledger.owed.strike_owed(account_id, task, mark=mark)
+    elif mark is not None and again_ms is not None:
+        ledger.owed.postpone_owed(account_id, task, mark=mark, due_ms=again_ms)
     return outcome
 
 
@@ -102,15 +102,21 @@ def _finish(
 
 
 def _make_default(card: Card, checkout: Checkout, ledger: Ledger, stripe: StripeClient) -> None:
-    """Let Stripe's people see the same card as ours. A run that repeats this may be the first."""
+    """Let Stripe's people see the same card as ours. A run that repeats this may be the first.
+
+    A card that is gone by now, as it became the account's, is owed a look: the news of that may
+    have come before.
+    """
     attached = ledger.accounts.account(checkout.account_id).card
     if attached is None or attached.payment_method != card.payment_method:
         return
     try:
-        make_default(stripe, card)
+        is_there = make_default(stripe, card)
     except StripeError as error:
         problem = f"the default card of {card.customer} cannot be set: {describe(error)}"
         raise CheckoutUnreadable(problem) from None
+    if not is_there:
+        ledger.owed.note_owed(checkout.account_id, card_task(checkout.account_id))
 
 
 def _next_look_ms(checkout: Checkout, standing: Standing, now_ms: int) -> int | None:

@@ -84,19 +84,19 @@ def _read_once(
     account_id: str, ledger: Ledger, stripe_api: StripeClient, plans: Plans
 ) -> SubscriptionResult:
     task = subscription_task(account_id)
-    since_ms = ledger.owed.owed_since(account_id, task)
-    if since_ms is None:
+    mark = ledger.owed.mark(account_id, task)
+    if mark is None:
         return SubscriptionResult(SubscriptionOutcome.NOT_OWED)
     subscription = _driver_of(account_id, ledger)
     if not subscription:
-        ledger.owed.strike_owed(account_id, task, since_ms=since_ms)
+        ledger.owed.strike_owed(account_id, task, mark=mark)
         return SubscriptionResult(SubscriptionOutcome.NOT_LINKED)
     ledger.subscriptions.claim(subscription, account_id)
     try:
         terms = terms_of(fetch_subscription(stripe_api, subscription), plans)
     except StripeError as error:
         raise SubscriptionUnreadable(f"{subscription} cannot be read: {describe(error)}") from None
-    applied = ledger.subscriptions.set_subscription(account_id, terms, since_ms=since_ms)
+    applied = ledger.subscriptions.set_subscription(account_id, terms, mark=mark)
     outcome = SubscriptionOutcome.APPLIED if applied else SubscriptionOutcome.SUPERSEDED
     return SubscriptionResult(outcome, subscription, terms.status)
 
@@ -115,12 +115,14 @@ def link_subscription(
     ledger: Ledger,
     stripe_api: StripeClient,
     plans: Plans,
+    by: str = "",
 ) -> SubscriptionTerms:
     """Let a subscription drive an account; doing it again reads the subscription again.
 
-    Returns what it says. Raises DrivenBySubscription when another one drives the account,
-    SubscriptionTaken when it drives another account, SubscriptionUnusable, stripe.StripeError,
-    LedgerRefusal; nothing is then changed. What was claimed when this dies ends by itself.
+    Returns what it says. `by` is who does it. Raises DrivenBySubscription when another one drives
+    the account, SubscriptionTaken when it drives another account, SubscriptionUnusable,
+    stripe.StripeError, LedgerRefusal; nothing is then changed. What was claimed when this dies ends
+    by itself.
     """
     if account.subscription not in ("", subscription):
         raise DrivenBySubscription(account.id, account.subscription)
@@ -130,9 +132,9 @@ def link_subscription(
     ledger.subscriptions.claim(subscription, account.id)
     for _ in range(_TRIES):
         # From here on news of it are owed too: it is asked for once more, lest it has changed.
-        since_ms = ledger.owed.note_owed(account.id, subscription_task(account.id))
+        mark = ledger.owed.note_owed(account.id, subscription_task(account.id))
         terms = terms_of(fetch_subscription(stripe_api, subscription), plans)
-        if ledger.subscriptions.set_subscription(account.id, terms, since_ms=since_ms, link=True):
+        if ledger.subscriptions.set_subscription(account.id, terms, mark=mark, link=True, by=by):
             return terms
     raise LedgerRefusal(f"{subscription} or {account.id} is being changed; try again in a moment")
 

@@ -8,11 +8,12 @@ which asks Stripe how things stand.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final
 
 from gatekeeper.domain.checkout import CheckoutMode
-from gatekeeper.jobs import correction_task, subscription_task
+from gatekeeper.jobs import card_task, correction_task, subscription_task
 from gatekeeper.ledger.checkouts import Checkouts, Noted
 from gatekeeper.ledger.errors import PaymentMismatch, UnknownAccount, UnknownTopoff
 from gatekeeper.ledger.ledger import Ledger
@@ -20,6 +21,7 @@ from gatekeeper.ledger.topoffs import Failed, Settled, Topoffs
 from gatekeeper.payments.events import (
     PROCESSING,
     SUCCEEDED,
+    ChangedCustomer,
     ChangedSubscription,
     CorrectedPayment,
     StripeEvent,
@@ -55,11 +57,8 @@ def apply_event(event: StripeEvent, ledger: Ledger) -> EventOutcome:
                 return _tell_of_visit(news, ledger.checkouts, paid_by)
         case VisitedCheckout() as news:
             return _tell_of_visit(news, ledger.checkouts)
-        case CorrectedPayment(payment_intent):
-            ledger.owed.note_owed(payment_intent, correction_task(payment_intent))
-            return EventOutcome.OWED
-        case ChangedSubscription(subscription):
-            return _tell_of_subscription(subscription, ledger)
+        case CorrectedPayment() | ChangedSubscription() | ChangedCustomer() as news:
+            return _owe_a_look(news, ledger)
     return EventOutcome.IGNORED
 
 
@@ -111,9 +110,26 @@ _NOTED: Final = {
 }
 
 
-def _tell_of_subscription(subscription: str, ledger: Ledger) -> EventOutcome:
-    account_id = ledger.subscriptions.account_of(subscription)
-    if account_id is None:
-        return EventOutcome.IGNORED
-    ledger.owed.note_owed(account_id, subscription_task(account_id))
-    return EventOutcome.OWED
+def _owe_a_look(
+    news: CorrectedPayment | ChangedSubscription | ChangedCustomer, ledger: Ledger
+) -> EventOutcome:
+    looks = list(_looks_at(news, ledger))
+    for subject, task in looks:
+        ledger.owed.note_owed(subject, task)
+    return EventOutcome.OWED if looks else EventOutcome.IGNORED
+
+
+def _looks_at(
+    news: CorrectedPayment | ChangedSubscription | ChangedCustomer, ledger: Ledger
+) -> Iterator[tuple[str, str]]:
+    """Yield the subjects that news are of, each with the task of looking into it."""
+    match news:
+        case CorrectedPayment(payment_intent):
+            yield payment_intent, correction_task(payment_intent)
+        case ChangedSubscription(subscription):
+            account_id = ledger.subscriptions.account_of(subscription)
+            if account_id is not None:
+                yield account_id, subscription_task(account_id)
+        case ChangedCustomer(customer):
+            for account_id in ledger.customers.accounts_of(customer):
+                yield account_id, card_task(account_id)

@@ -14,6 +14,7 @@ from gatekeeper.domain.call import Bucket, CallEnd, CallId, Reason
 from gatekeeper.domain.cycle import Interval, period_of
 from gatekeeper.domain.entry import EntryType
 from gatekeeper.ledger.calls import Settlement
+from gatekeeper.ledger.errors import UnknownAccount
 from gatekeeper.ledger.ledger import Ledger
 from tests.conftest import NOON_MS, MovableClock
 
@@ -36,7 +37,7 @@ def _new_call() -> CallId:
     return CallId(ACCOUNT_SID, f"CA{next(_sids):032x}")
 
 
-def _entries(ledger: Ledger, account_id: str) -> list[tuple[EntryType, int, int]]:
+def _entries(ledger: Ledger, account_id: str) -> list[tuple[str, int, int]]:
     return [
         (entry.type, entry.allotment_delta, entry.purchased_delta)
         for entry in ledger.log.entries(account_id)
@@ -223,6 +224,20 @@ def test_an_account_without_an_allotment_has_no_cycle_until_it_gets_one(
     assert _buckets(ledger, account_id) == (3, 0)
     clock.advance(s=31 * DAY_S)
     assert ledger.cycles.turn(ledger.accounts.account(account_id))
+
+
+def test_a_turn_that_cannot_be_is_owed_no_more(ledger: Ledger, clock: MovableClock) -> None:
+    """Of an account without a cycle, and of one that is gone: else it would be tried for ever."""
+    account_id = _open(ledger, 0)
+    now = period_of(clock(), Interval.MONTHLY, clock())
+    ledger.owed.note_owed(account_id, f"cycle:{account_id}")
+    assert not ledger.cycles.turn(ledger.accounts.account(account_id))
+    assert not ledger.owed.is_owed(account_id, f"cycle:{account_id}")
+    nobody = new_account_id()
+    ledger.owed.note_owed(nobody, f"cycle:{nobody}")
+    with pytest.raises(UnknownAccount):
+        ledger.cycles.start_cycle(nobody, now)
+    assert not ledger.owed.is_owed(nobody, f"cycle:{nobody}")
 
 
 def test_no_card_is_charged_on_the_balance_of_a_period_that_is_over(

@@ -50,6 +50,7 @@ LIFETIMES_S = {
     "gk:{s}:tries": None,
     "gk:number:<E.164>": None,
     "gk:subscription:<sub>": None,
+    "gk:customers:<bucket>": None,
     "gk:person:<e-mail>": None,
     "gk:session:<digest>": SESSION_IDLE_S,
     "gk:sessions:<e-mail>": 14 * DAY_S,
@@ -128,8 +129,8 @@ def _visit_checkout_in_every_way(desk: Desk) -> None:
     checkouts.open_checkout(NewCheckout(visits[1], "cs_2", "cus_1"), look_at_ms=0)
     checkouts.note_checkout(visits[2], CheckoutMode.PAYMENT, payment_intent="pi_1")
     card = Card("cus_1", "pm_1", "visa", "4242", "12/2031")
-    checkouts.keep_customer(desk.id, "cus_0")
-    checkouts.forget_customer(desk.id, checkouts.customer(desk.id))
+    desk.ledger.customers.keep(desk.id, "cus_0")
+    desk.ledger.customers.forget(desk.id, desk.ledger.customers.of_account(desk.id))
     checkouts.save_card(visits[1], SavedCard(card, NOON_MS))
     desk.buy()
 

@@ -45,8 +45,8 @@ def _without(terms: SubscriptionTerms, status: SubscriptionStatus) -> Subscripti
 
 def _apply(ledger: Ledger, account_id: str, terms: SubscriptionTerms, *, link: bool = False) -> int:
     """Apply terms as the job does; returns the allotment that is left."""
-    since_ms = ledger.owed.note_owed(account_id, subscription_task(account_id))
-    assert ledger.subscriptions.set_subscription(account_id, terms, since_ms=since_ms, link=link)
+    mark = ledger.owed.note_owed(account_id, subscription_task(account_id))
+    assert ledger.subscriptions.set_subscription(account_id, terms, mark=mark, link=link)
     return ledger.accounts.account(account_id).allotment
 
 

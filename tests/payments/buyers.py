@@ -135,7 +135,7 @@ class Buyer:
     @property
     def default_card(self) -> str | None:
         """The customer's default payment method at Stripe."""
-        customer = self.till.stripe.v1.customers.retrieve(self.ledger.checkouts.customer(self.id))
+        customer = self.till.stripe.v1.customers.retrieve(self.ledger.customers.of_account(self.id))
         settings = customer.invoice_settings
         assert settings is not None
         return str(settings.default_payment_method) if settings.default_payment_method else None

@@ -10,6 +10,7 @@ import pytest
 from gatekeeper.domain.account import Card, InvalidSettings
 from gatekeeper.domain.incident import FailureReason, Resolution
 from gatekeeper.domain.notice import PurchaseSucceeded
+from gatekeeper.payments.card_news import CardOutcome, follow_card
 from gatekeeper.payments.checkout import CheckoutUnavailable, FormUsed, remove_card
 from gatekeeper.payments.finishing import CheckoutOutcome
 from gatekeeper.sandbox.stripe import pay_checkout
@@ -178,7 +179,7 @@ def test_a_failure_that_stripe_keeps_does_not_keep_anyone_from_buying(buyer: Buy
 def test_a_customer_that_was_deleted_at_stripe_is_replaced(buyer: Buyer) -> None:
     buyer.pay(buyer.set_up())
     buyer.hear()
-    first = buyer.ledger.checkouts.customer(buyer.id)
+    first = buyer.ledger.customers.of_account(buyer.id)
     buyer.till.stripe.v1.customers.delete(first)
     with pytest.raises(CheckoutUnavailable):
         buyer.buy()
@@ -186,7 +187,7 @@ def test_a_customer_that_was_deleted_at_stripe_is_replaced(buyer: Buyer) -> None
     visit_id = buyer.pay(buyer.buy(token="another form"))
     buyer.hear()
     buyer.assert_credited_once(visit_id)
-    assert buyer.ledger.checkouts.customer(buyer.id) not in ("", first)
+    assert buyer.ledger.customers.of_account(buyer.id) not in ("", first)
 
 
 def test_people_come_back_to_the_page_of_their_visit(buyer: Buyer) -> None:
@@ -207,7 +208,7 @@ def test_a_card_is_kept_only_where_the_box_is_ticked(buyer: Buyer) -> None:
     card = buyer.account.card
     assert card is not None
     assert (card.brand, card.last4, card.expiry) == ("mastercard", "4444", "12/2034")
-    assert card.customer == buyer.ledger.checkouts.customer(buyer.id)
+    assert card.customer == buyer.ledger.customers.of_account(buyer.id)
     assert card.payment_method == buyer.default_card
 
 
@@ -285,16 +286,23 @@ def test_what_was_chosen_since_a_card_was_saved_stays(
     assert buyer.default_card is None
 
 
+def take_away(buyer: Buyer, payment_method: str = "") -> bool:
+    """Remove the account's card, or the one that is named."""
+    card = buyer.account.card
+    meant = payment_method or (card.payment_method if card else "pm_none")
+    return remove_card(buyer.id, meant, ledger=buyer.ledger, stripe=buyer.till.stripe)
+
+
 def test_a_card_that_was_taken_away_does_not_come_back(buyer: Buyer, clock: MovableClock) -> None:
     visit_id = buyer.bought(save=True)
     buyer.hear()
     assert buyer.account.card is not None
     clock.advance(s=60)
-    assert remove_card(buyer.id, ledger=buyer.ledger, stripe=buyer.till.stripe)
+    assert take_away(buyer)
     assert (buyer.last4, buyer.default_card) == ("", None)
     assert buyer.finish(visit_id) is CheckoutOutcome.REPEATED
     assert buyer.account.card is None
-    assert not remove_card(buyer.id, ledger=buyer.ledger, stripe=buyer.till.stripe)
+    assert not take_away(buyer)
 
 
 def test_a_card_that_stripe_lost_can_be_taken_away(buyer: Buyer) -> None:
@@ -302,7 +310,7 @@ def test_a_card_that_stripe_lost_can_be_taken_away(buyer: Buyer) -> None:
     buyer.hear()
     assert buyer.account.card is not None
     buyer.till.stripe.v1.payment_methods.detach(buyer.account.card.payment_method)
-    assert remove_card(buyer.id, ledger=buyer.ledger, stripe=buyer.till.stripe)
+    assert take_away(buyer)
     assert buyer.account.card is None
 
 
@@ -311,5 +319,37 @@ def test_without_stripe_no_card_is_taken_away(buyer: Buyer) -> None:
     buyer.hear()
     buyer.till.control.add_fault("error_before", path=r"/v1/payment_methods/pm_\w+/detach")
     with pytest.raises(CheckoutUnavailable):
-        remove_card(buyer.id, ledger=buyer.ledger, stripe=buyer.till.stripe)
+        take_away(buyer)
     assert buyer.last4 == "4242"
+
+
+def test_a_newer_card_is_not_taken_away_for_the_one_that_was_meant(buyer: Buyer) -> None:
+    buyer.pay(buyer.set_up())
+    buyer.hear()
+    assert buyer.account.card is not None
+    old = buyer.account.card.payment_method
+    buyer.pay(buyer.set_up(token="again"), card=MASTERCARD)
+    buyer.hear()
+    assert not take_away(buyer, old)
+    new = buyer.account.card
+    assert new is not None
+    assert new.last4 == "4444"
+    attached = buyer.till.stripe.v1.payment_methods.retrieve(new.payment_method)
+    assert attached.customer == new.customer
+
+
+def test_a_card_whose_news_are_faster_than_the_person_is_removed(buyer: Buyer) -> None:
+    """Stripe may tell that it was detached before the ledger is told by whom."""
+    buyer.pay(buyer.set_up())
+    buyer.hear()
+    buyer.events()
+    buyer.till.control.add_fault("hang_after", path=r"/v1/payment_methods/pm_\w+/detach")
+    with ThreadPoolExecutor(1) as pool:
+        removal = pool.submit(take_away, buyer)
+        assert buyer.till.control.held(count=1, wait_s=10)
+        buyer.tell(*buyer.events())
+        outcome = follow_card(buyer.id, ledger=buyer.ledger, stripe_api=buyer.till.stripe)
+        assert outcome is CardOutcome.REMOVED
+        buyer.till.control.release()
+        assert removal.result()
+    assert buyer.account.card is None

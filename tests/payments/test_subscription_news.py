@@ -114,14 +114,31 @@ def test_exactly_one_reset_under_racing_calls_jobs_and_clocks(member: Member) ->
 
 def test_what_was_asked_before_the_news_changes_nothing(member: Member) -> None:
     terms = member.subscribe().link()
-    since_ms = member.ledger.owed.note_owed(member.id, f"subscription:{member.id}")
+    mark = member.ledger.owed.note_owed(member.id, f"subscription:{member.id}")
     member.customer.switch(member.subscription, member.customer.pro)
     member.note_news()
-    assert not member.ledger.subscriptions.set_subscription(member.id, terms, since_ms=since_ms)
+    assert not member.ledger.subscriptions.set_subscription(member.id, terms, mark=mark)
     assert member.is_owed
     assert member.read() is SubscriptionOutcome.APPLIED
     assert member.allotment == PRO
     assert member.read() is SubscriptionOutcome.NOT_OWED
+
+
+def test_news_that_come_while_an_account_is_linked_are_heeded(member: Member) -> None:
+    member.subscription = member.customer.subscribe()
+    path = f"/v1/subscriptions/{member.subscription.id}"
+    member.events()
+    # The first look says whether it can be linked at all; the second is what the account gets.
+    member.control.add_fault("hang_after", method="GET", path=path, skip=1)
+    with ThreadPoolExecutor(1) as pool:
+        linking = pool.submit(member.link)
+        assert member.control.held(count=1, wait_s=10)
+        member.customer.switch(member.subscription, member.customer.pro)
+        for event in member.events():
+            apply_event(event, member.ledger)
+        member.control.release()
+        assert linking.result().allotment == PRO
+    assert member.allotment == PRO
 
 
 def test_news_that_come_while_stripe_is_asked_are_read_by_the_same_job(member: Member) -> None:
@@ -296,4 +313,4 @@ def test_an_account_unlinked_after_its_end_begins_anew_with_what_it_is_given(
 def test_an_account_that_is_not_there_is_not_linked(member: Member) -> None:
     terms = member.subscribe().link()
     with pytest.raises(UnknownAccount):
-        member.ledger.subscriptions.set_subscription(new_account_id(), terms, since_ms=1)
+        member.ledger.subscriptions.set_subscription(new_account_id(), terms, mark=1)

@@ -294,8 +294,8 @@ def test_a_day_that_ends_the_period_early_begins_the_next_one_with_nothing(membe
         | {"end_ms": early_ms, "next_allotment": 0}
     )
     task = f"subscription:{member.id}"
-    since_ms = member.ledger.owed.note_owed(member.id, task)
-    assert member.ledger.subscriptions.set_subscription(member.id, cut, since_ms=since_ms)
+    mark = member.ledger.owed.note_owed(member.id, task)
+    assert member.ledger.subscriptions.set_subscription(member.id, cut, mark=mark)
     member.clock.now_ms = early_ms
     assert member.call() is Reason.EMPTY_TOPOFF_OFF
     assert member.account.cycle_start_ms == early_ms

@@ -6,16 +6,16 @@ import pytest
 from structlog.testing import capture_logs
 
 from gatekeeper.bootstrap import Parts
-from gatekeeper.domain.account import NewAccount
+from gatekeeper.domain.account import Card, NewAccount
 from gatekeeper.domain.notice import NoticeKind
-from gatekeeper.jobs import email_task
+from gatekeeper.jobs import card_task, email_task
 from gatekeeper.mail.smtp_errors import MailServerUnavailable, RecipientRefused
 from gatekeeper.sandbox.mailbox import Behaviour, Mailbox
 from tests.payments.buyers import Buyer
 from tests.payments.till import Debtor, Till
 from workers.charges import charge, finish_checkout
 from workers.emails import send_notice
-from workers.upkeep import correct_payment, look_at_threshold
+from workers.upkeep import correct_payment, follow_card, look_at_threshold
 
 
 @pytest.fixture
@@ -69,6 +69,23 @@ def test_a_correction_says_what_it_came_to(till: Till, debtor: Debtor) -> None:
         "credits": -40,
         "reference": debtor.topoff_id,
     }
+
+
+def test_a_card_that_is_gone_is_taken_away(own: Parts, till: Till, debtor: Debtor) -> None:
+    till.stripe.v1.payment_methods.detach(debtor.card.payment_method)
+    own.ledger.owed.note_owed(debtor.account_id, card_task(debtor.account_id))
+    assert [follow_card(debtor.account_id) for _ in range(2)] == ["removed", "not_owed"]
+    assert own.ledger.accounts.account(debtor.account_id).card is None
+
+
+def test_a_customer_that_our_key_does_not_know_is_logged_as_an_error(
+    own: Parts, debtor: Debtor
+) -> None:
+    own.ledger.accounts.set_card(debtor.account_id, Card("cus_live", "pm_live", "visa", "1", ""))
+    own.ledger.owed.note_owed(debtor.account_id, card_task(debtor.account_id))
+    with capture_logs() as logs:
+        assert follow_card(debtor.account_id) == "not_at_stripe"
+    assert [(line["event"], line["log_level"]) for line in logs] == [("card", "error")]
 
 
 def test_a_correction_that_a_person_must_make_is_logged_as_an_error(

@@ -56,6 +56,13 @@ class SandboxControl:
         path = f"payment_methods/{quote(payment_method)}/outcome"
         self._call("POST", path, {"outcome": outcome, **details})
 
+    def reissue_card(
+        self, payment_method: str, *, exp_month: int, exp_year: int, last4: str | None = None
+    ) -> None:
+        """Let a card's network tell of a new expiry, and of a new number if there is one."""
+        body = {"exp_month": exp_month, "exp_year": exp_year, "last4": last4}
+        self._call("POST", f"payment_methods/{quote(payment_method)}/reissue", body)
+
     def settle_payment(self, payment_intent: str, outcome: str, **details: str | None) -> None:
         """Let a processing payment, or one that waits for 3D Secure, `succeed` or `decline`."""
         path = f"payment_intents/{quote(payment_intent)}/settle"

@@ -2,6 +2,7 @@
 
 - `POST customers`: a customer, with a card as its default if asked for
 - `POST payment_methods/ID/outcome`: what its card does from now on
+- `POST payment_methods/ID/reissue`: a new expiry of its card, or number, as its network tells
 - `POST payment_intents/ID/settle`: the end of a processing payment or of a 3D Secure challenge
 - `POST setup_intents/ID/settle`: the end of a 3D Secure challenge
 - `POST checkout_sessions/ID/expire`: the end of a Checkout Session that nobody paid
@@ -28,7 +29,6 @@
 import json
 import re
 from collections.abc import Callable
-from copy import deepcopy
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -38,18 +38,16 @@ from pydantic import ValidationError
 from gatekeeper.sandbox.stripe import (
     charging,
     control_billing,
+    control_cards,
     control_checkout,
     control_money_back,
 )
 from gatekeeper.sandbox.stripe.app import SandboxApp
 from gatekeeper.sandbox.stripe.billing import lifecycle
-from gatekeeper.sandbox.stripe.cards import card_by_name, card_by_number
 from gatekeeper.sandbox.stripe.checkout import completing
 from gatekeeper.sandbox.stripe.control_bodies import (
-    CustomerBody,
     FaultBody,
     HeldQuery,
-    OutcomeBody,
     PruneBody,
     ReleaseBody,
     ReleaseEventsBody,
@@ -57,7 +55,7 @@ from gatekeeper.sandbox.stripe.control_bodies import (
     WebhooksQuery,
 )
 from gatekeeper.sandbox.stripe.errors import Json, StripeError
-from gatekeeper.sandbox.stripe.resources import customers, payment_methods, setup_intents
+from gatekeeper.sandbox.stripe.resources import setup_intents
 from gatekeeper.sandbox.stripe.state import Call
 from gatekeeper.sandbox.stripe.webhooks import WebhookSettings
 from gatekeeper.sandbox.stripe.wire import Reply, Request, json_reply
@@ -97,43 +95,6 @@ def _body_or_query(request: Request) -> Json:
     if not isinstance(body, dict):
         raise ValueError("the body must be a JSON object")  # noqa: TRY004 - becomes a 400
     return body
-
-
-def _create_customer(app: SandboxApp, _: str, body: Json) -> Json:
-    wanted = CustomerBody.model_validate(body)
-    details = wanted.model_dump(include={"email", "name", "metadata"}, exclude_none=True)
-    call = Call(app.state, params=details)
-    payment_method = None
-    with app.state.lock:
-        customer = customers.create(call)
-        if wanted.card is not None:
-            payment_method = _put_card_on_file(call, customer["id"], wanted.card)
-            if wanted.outcome is not None:
-                app.state.cards[payment_method["id"]].behavior = wanted.outcome.behavior()
-        answer = deepcopy({"customer": customer, "payment_method": payment_method})
-    app.publish(call)
-    return answer
-
-
-def _put_card_on_file(call: Call, customer: str, card: str) -> Json:
-    """Attach any test card, also those that the API declines to attach, and make it the default."""
-    known = card_by_name(card) or card_by_number(card)
-    if known is None:
-        raise ValueError("card must be a test card's number, tok_… or pm_card_… id")
-    payment_method = payment_methods.new_payment_method(call.state, known)
-    payment_methods.put_on_file(call, payment_method, customer)
-    call.args = {"customer": customer}
-    call.params = {"invoice_settings": {"default_payment_method": payment_method["id"]}}
-    customers.update(call)
-    return payment_method
-
-
-def _set_outcome(app: SandboxApp, id_: str, body: Json) -> Json:
-    outcome = OutcomeBody.model_validate(body)
-    with app.state.lock:
-        app.state.find("payment_method", id_, param="id", status=HTTPStatus.NOT_FOUND)
-        app.state.cards[id_].behavior = outcome.behavior()
-    return outcome.model_dump()
 
 
 def _settle_payment(app: SandboxApp, id_: str, body: Json) -> Json:
@@ -248,10 +209,9 @@ def _reset(app: SandboxApp, _id: str, _body: Json) -> Json:
 _ROUTES: Final[tuple[tuple[str, re.Pattern[str], _Handler], ...]] = tuple(
     (method, re.compile(pattern), handler)
     for method, pattern, handler in (
-        ("POST", r"customers", _create_customer),
-        ("POST", r"payment_methods/(?P<id>[^/]+)/outcome", _set_outcome),
         ("POST", r"payment_intents/(?P<id>[^/]+)/settle", _settle_payment),
         ("POST", r"setup_intents/(?P<id>[^/]+)/settle", _settle_setup),
+        *control_cards.ROUTES,
         *control_checkout.ROUTES,
         *control_money_back.ROUTES,
         *control_billing.ROUTES,

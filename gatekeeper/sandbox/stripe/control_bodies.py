@@ -61,6 +61,14 @@ class OutcomeBody(_DeclineBody):
         return Behavior()
 
 
+class ReissueBody(_Body):
+    """What is new of a card; its number stays without `last4`."""
+
+    exp_month: Annotated[int, Field(ge=1, le=12)]
+    exp_year: Annotated[int, Field(ge=2000, le=9999)]
+    last4: Annotated[str, Field(pattern=r"^[0-9]{4}$")] | None = None
+
+
 class SettleBody(_DeclineBody):
     """How something that is out of the API's hands ends."""
 

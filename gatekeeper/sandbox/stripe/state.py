@@ -183,10 +183,18 @@ class Call:
 
     def emit_update(self, type_: str, before: Json, after: Json) -> None:
         """Record an event about a change, unless nothing changed."""
-        previous = {
-            name: before.get(name)
-            for name in {**before, **after}
-            if before.get(name) != after.get(name)
-        }
+        previous = _changed(before, after)
         if previous:
             self.emit(type_, after, previous=previous)
+
+
+def _changed(before: Json, after: Json) -> Json:
+    """Return what was other before, and of an object within only what was other in it."""
+    previous: Json = {}
+    for name in {**before, **after}:
+        old, new = before.get(name), after.get(name)
+        if isinstance(old, dict) and isinstance(new, dict):
+            old, new = _changed(old, new), {}
+        if old != new:
+            previous[name] = old
+    return previous

@@ -59,3 +59,10 @@ def event_types(client: stripe.StripeClient) -> list[str]:
     """Return the types of all events, oldest first."""
     events = client.v1.events.list(params={"limit": 100})
     return [event.type for event in reversed(events.data)]
+
+
+def last_event(client: stripe.StripeClient, type_: str) -> dict[str, Any]:
+    """Return the newest event of a type: its object, and what was before."""
+    event = client.v1.events.list(params={"type": type_}).data[0]
+    data: dict[str, Any] = event.to_dict()["data"]
+    return data

@@ -7,7 +7,7 @@ import stripe
 
 from gatekeeper.sandbox.stripe import SandboxControl
 from tests.sandbox.stripe.conftest import Buyer
-from tests.sandbox.stripe.shop import confirm, create_intent, event_types
+from tests.sandbox.stripe.shop import confirm, create_intent, event_types, last_event
 
 
 def test_create_retrieve_update_and_list(client: stripe.StripeClient) -> None:
@@ -82,7 +82,9 @@ def test_detaching_is_for_good(client: stripe.StripeClient, buyer: Buyer) -> Non
     found = client.v1.customers.retrieve(buyer.customer)
     assert found.invoice_settings is not None
     assert found.invoice_settings.default_payment_method is None
-    assert "payment_method.detached" in event_types(client)
+    told = last_event(client, "payment_method.detached")
+    assert told["object"]["customer"] is None
+    assert told["previous_attributes"] == {"customer": buyer.customer}
 
     with pytest.raises(stripe.InvalidRequestError, match="may not be used again"):
         client.v1.payment_methods.attach(buyer.card, params={"customer": buyer.customer})

@@ -9,7 +9,7 @@ from gatekeeper.sandbox.stripe import SandboxControl
 from gatekeeper.sandbox.stripe.client import SandboxControlError
 from tests.sandbox.stripe.conftest import Buyer
 from tests.sandbox.stripe.endpoint import Endpoint
-from tests.sandbox.stripe.shop import confirm, create_intent, event_types
+from tests.sandbox.stripe.shop import confirm, create_intent, event_types, last_event
 
 
 class Payment(NamedTuple):
@@ -31,12 +31,6 @@ def payment(client: stripe.StripeClient, buyer: Buyer) -> Payment:
 def refund(client: stripe.StripeClient, **params: Any) -> stripe.Refund:
     values: Any = params
     return client.v1.refunds.create(params=values)
-
-
-def last_event(client: stripe.StripeClient, type_: str) -> dict[str, Any]:
-    event = client.v1.events.list(params={"type": type_}).data[0]
-    data: dict[str, Any] = event.to_dict()["data"]
-    return data
 
 
 def refunded(client: stripe.StripeClient, payment: Payment) -> tuple[int, bool]:

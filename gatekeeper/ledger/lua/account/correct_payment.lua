@@ -10,7 +10,7 @@
 --   'returned'      money came again, and credits with it
 --   'unchanged'     there was nothing new, or nothing that is worth a credit
 --   'not_credited'  the payment gave no credits: nothing was looked at
--- Writes the clawback, the bucket, an entry for each refund or dispute that moved credits. Money
+-- Writes the clawback, the bucket, an entry for each refund or dispute whose money moved. Money
 -- that went out switches automatic top-offs off and owes an e-mail. The threshold is not looked at:
 -- taking credits back must never charge a card.
 
@@ -50,11 +50,17 @@ local function credits_due_back()
   return math.floor(credits * math.min(out_minor, paid_minor) / paid_minor)
 end
 
-local function take(count, cause, id)
+-- Take what is due since `moved_minor` went out, or return it where they came again: whole credits,
+-- which may be none.
+local function take(moved_minor, cause, id)
+  local count = credits_due_back() - taken
   taken = taken + count
-  apply(account, 0, -count)
-  local type = count > 0 and 'credits_clawed_back' or 'credits_returned'
-  append(account, type, 0, -count, ARGV[5], cause, '', id)
+  local delta = 0 - count -- not -count: that of 0 is written "-0"
+  apply(account, 0, delta)
+  local type = moved_minor > 0 and 'credits_clawed_back' or 'credits_returned'
+  append(account, type, 0, delta, ARGV[5], cause, '',
+    string.format('%s %.0f %s', id, math.abs(moved_minor), ARGV[8]))
+  return count
 end
 
 local news, gone_minor, gone_by, clawed_back = false, 0, 'refund', 0
@@ -65,11 +71,11 @@ for i = 9, #ARGV, 5 do
   if rank > known_rank then
     news, known[id] = true, record
     redis.call('HSET', KEYS[9], id, record)
-    out_minor = out_minor + minor - known_minor
-    local count = credits_due_back() - taken
-    if count ~= 0 then take(count, cause, id) end
-    if minor > known_minor then
-      gone_minor, clawed_back = gone_minor + minor - known_minor, clawed_back + count
+    local moved_minor = minor - known_minor
+    out_minor = out_minor + moved_minor
+    local count = moved_minor ~= 0 and take(moved_minor, cause, id) or 0
+    if moved_minor > 0 then
+      gone_minor, clawed_back = gone_minor + moved_minor, clawed_back + count
       if cause == 'dispute' then gone_by = cause end
     end
   end
@@ -85,7 +91,10 @@ if gone_minor == 0 then
   return reply(account.purchased > purchased_before and 'returned' or 'unchanged')
 end
 local was_on = account.topoff_on
-if was_on then switch_topoff_off(account) end
+if was_on then
+  append(account, 'account_changed', 0, 0, ID, 'topoff_set', '', '{"by":"","enabled":false}')
+  switch_topoff_off(account)
+end
 notify('credits_clawed_back', 'cause', gone_by, 'credits', clawed_back,
   'amount_minor', gone_minor, 'currency', ARGV[8], 'balance', account.balance,
   'switched_off', was_on and '1' or '')

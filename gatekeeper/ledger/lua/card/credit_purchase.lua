@@ -1,6 +1,6 @@
 -- Credit a purchase that was paid, once, whoever reports it first (R7). Its card becomes the
 -- account's if the person chose so; that, or paying with the account's card, lifts the block (R8).
--- Money that has arrived is credited whatever the balance comes to.
+-- Money that has arrived is credited whatever the balance comes to. Whoever began the visit bought.
 -- KEYS[9] checkout
 -- ARGV[5] purchase id   ARGV[6] credits   ARGV[7] PaymentIntent   ARGV[8] amount, minor units
 -- ARGV[9] currency   ARGV[10] customer   ARGV[11] last four digits of the card, or ''
@@ -16,7 +16,7 @@ local account = read_account()
 if not account then return { 'unknown_account' } end
 if account.cycle_over then return cycle_over() end
 local f = redis.call('HMGET', KEYS[9], 'state', 'payment_intent', 'started_at_ms', 'credits',
-  'amount_minor', 'currency', 'customer')
+  'amount_minor', 'currency', 'customer', 'by')
 
 local function reply(status)
   return { status, account.allotment, account.purchased }
@@ -38,7 +38,9 @@ redis.call('HSET', KEYS[9], 'account', ID, 'mode', 'payment', 'state', 'succeede
   'payment_intent', ARGV[7], 'card_last4', ARGV[11], 'receipt_url', ARGV[12],
   'finished_at_ms', NOW)
 redis.call('EXPIRE', KEYS[9], RECORD_KEPT_S)
-append(account, 'purchase_succeeded', 0, credits, ARGV[5], ARGV[7], '', ARGV[8] .. ' ' .. ARGV[9])
+local by = f[8] or ''
+append(account, 'purchase_succeeded', 0, credits, ARGV[5], ARGV[7], '',
+  ARGV[8] .. ' ' .. ARGV[9] .. (by == '' and '' or ' ' .. by))
 forget_warnings(account)
 notify('purchase_succeeded', 'credits', credits, 'amount_minor', ARGV[8], 'currency', ARGV[9],
   'card_last4', ARGV[11], 'receipt_url', ARGV[12], 'balance', account.balance)
@@ -47,6 +49,6 @@ if ARGV[13] ~= '' and ARGV[13] == redis.call('HGET', PROFILE, 'payment_method') 
   redis.call('HDEL', PROFILE, 'card_refused') -- its issuer has just accepted it
   unblock(account, 'purchase_succeeded')
 elseif ARGV[14] ~= '' and is_newest_card(ARGV[14]) then
-  attach_card(account, ARGV[10], ARGV[13], ARGV[15], ARGV[11], ARGV[16], ARGV[14])
+  attach_card(account, ARGV[10], ARGV[13], ARGV[15], ARGV[11], ARGV[16], ARGV[14], by)
 end
 return reply('credited')

@@ -2,11 +2,12 @@
 -- ARGV[5] customer
 -- Replies {'unknown_account' | 'forgotten' | 'another'}
 --   'another': the account is, or by now is, another customer; nothing was changed
--- Writes the profile; the card goes too.
+-- Writes the profile; the card goes too, with an entry.
 
-if redis.call('EXISTS', ACCOUNT) == 0 then return { 'unknown_account' } end
+local account = read_account()
+if not account then return { 'unknown_account' } end
 if redis.call('HGET', PROFILE, 'customer') ~= ARGV[5] then return { 'another' } end
-redis.call('HDEL', PROFILE, 'customer', 'payment_method', 'card_brand', 'card_last4',
-  'card_expiry', 'card_refused')
+detach_card(account, '')
+redis.call('HDEL', PROFILE, 'customer')
 redis.call('HSET', PROFILE, 'customer_before', ARGV[5])
 return { 'forgotten' }

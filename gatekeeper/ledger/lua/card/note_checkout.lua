@@ -14,10 +14,5 @@ for field, value in pairs({ account = ID, mode = ARGV[6], state = 'open', sessio
   if value ~= '' then redis.call('HSETNX', KEYS[9], field, value) end
 end
 redis.call('EXPIRE', KEYS[9], RECORD_KEPT_S)
-local task = 'checkout:' .. ARGV[5]
-local since_ms = string.match(redis.call('HGET', TRIES, task) or ' -1', '[%d-]+$')
-owe(task, NOW)
--- Later than before, as note_owed does: a job that is under way may have looked before the news.
-redis.call('HSET', TRIES, task,
-  string.format('0 %.0f', math.max(tonumber(NOW), tonumber(since_ms) + 1)))
+note_news(OWED, TRIES, 'checkout:' .. ARGV[5], NOW, WAKE)
 return { 'owed' }

@@ -8,12 +8,12 @@
 --   'superseded'   the account's card is newer
 --   'repeated'     one of these, before
 --   'mismatch'     the card is another customer's
--- Writes the checkout; what set_card writes.
+-- Writes the checkout; what set_card writes, by whoever began the visit.
 
 local account = read_account()
 if not account then return { 'unknown_account' } end
 if account.cycle_over then return cycle_over() end
-local f = redis.call('HMGET', KEYS[9], 'state', 'customer')
+local f = redis.call('HMGET', KEYS[9], 'state', 'customer', 'by')
 if f[1] == 'succeeded' then return { 'repeated' } end
 local customer = f[2] or redis.call('HGET', PROFILE, 'customer')
 if customer and customer ~= ARGV[6] then return { 'mismatch' } end
@@ -21,5 +21,6 @@ redis.call('HSET', KEYS[9], 'account', ID, 'mode', 'setup', 'state', 'succeeded'
   'customer', ARGV[6], 'card_last4', ARGV[9], 'finished_at_ms', NOW)
 redis.call('EXPIRE', KEYS[9], RECORD_KEPT_S)
 if not is_newest_card(ARGV[11]) then return { 'superseded' } end
-attach_card(account, ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11])
+attach_card(account, ARGV[6], ARGV[7], ARGV[8], ARGV[9], ARGV[10], ARGV[11],
+  f[3] or '')
 return { 'attached' }

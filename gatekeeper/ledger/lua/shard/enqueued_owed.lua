@@ -6,6 +6,6 @@
 local due_ms = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if not due_ms then return 0 end
 redis.call('ZADD', KEYS[1], 'XX', ARGV[2], ARGV[1])
-local since_ms = string.match(redis.call('HGET', KEYS[2], ARGV[1]) or '', ' %d+$') or ' ' .. due_ms
-redis.call('HSET', KEYS[2], ARGV[1], ARGV[3] .. since_ms)
+local rest = string.match(redis.call('HGET', KEYS[2], ARGV[1]) or '', ' .+$') or ' ' .. due_ms
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[3] .. rest)
 return 1

@@ -134,6 +134,35 @@ def attach(call: Call) -> Json:
     return put_on_file(call, body, customer["id"])
 
 
+def update(call: Call) -> Json:
+    """Change a customer's payment method. Raises StripeError (400) when it is nobody's."""
+    body = retrieve(call)
+    if body["customer"] is None:
+        raise invalid_request(
+            "You must save this PaymentMethod to a customer before you can update it."
+        )
+    before = deepcopy(body)
+    for name in ("card", "billing_details"):
+        body[name] |= call.params.get(name, {})
+    body["metadata"] = params.merge_metadata(body["metadata"], call.params.get("metadata", {}))
+    body["allow_redisplay"] = call.params.get("allow_redisplay", body["allow_redisplay"])
+    call.emit_update("payment_method.updated", before, body)
+    return body
+
+
+def reissue(call: Call, body: Json, exp_month: int, exp_year: int, last4: str | None) -> None:
+    """Let a card's network tell of a new expiry, and of a new number if there is one.
+
+    It tells of cards of deleted customers too: https://github.com/mozilla/fxa/pull/12433.
+    """
+    before = deepcopy(body)
+    body["card"] |= {"exp_month": exp_month, "exp_year": exp_year}
+    if last4 is not None:
+        fingerprint = sha256(f"{body['id']} {last4}".encode()).hexdigest()[:16]
+        body["card"] |= {"last4": last4, "fingerprint": fingerprint}
+    call.emit_update("payment_method.automatically_updated", before, body)
+
+
 def put_on_file(call: Call, body: Json, customer: str) -> Json:
     """Make a payment method a customer's, whatever its card."""
     body["customer"] = customer
@@ -210,6 +239,22 @@ ROUTES: Final = (
         "/v1/payment_methods/{payment_method}",
         retrieve,
         params.fields({}),
+        "payment_method",
+    ),
+    Route(
+        "POST",
+        "/v1/payment_methods/{payment_method}",
+        update,
+        params.fields(
+            {
+                "allow_redisplay": params.choice("always", "limited", "unspecified"),
+                "billing_details": _BILLING,
+                "card": params.fields(
+                    {"exp_month": params.integer(), "exp_year": params.integer()}
+                ),
+                "metadata": params.metadata,
+            }
+        ),
         "payment_method",
     ),
     Route(
