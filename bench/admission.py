@@ -40,13 +40,14 @@ _BARE_COMMANDS: Final = """
 redis.call('GET', KEYS[9])
 redis.call('HMGET', KEYS[1], 'purchased', 'allotment', 'suspended', 'topoff_on', 'threshold',
   'topoff_amount', 'overdraft_limit', 'topoff', 'topoff_state', 'blocked_by', 'retry_at_ms',
-  'cycle_no', 'custom', 'low_told', 'drop_told', 'cycle_end_ms')
+  'cycle_no', 'custom', 'low_told', 'drop_told', 'cycle_end_ms', 'capped')
 redis.call('HINCRBY', KEYS[1], 'allotment', '-1')
 local record = 'oAala1 999999 0 0 50 200 200 - - 0 1 1763812800000'
 redis.call('SET', KEYS[9], record, 'EX', ARGV[7])
 redis.call('XADD', KEYS[3], '*', 'at_ms', ARGV[2], 'account', ARGV[1], 'type', 'call_debited',
   'allotment_delta', '-1', 'purchased_delta', '0', 'allotment', '999998', 'purchased', '0',
-  'ref', ARGV[5], 'cause', 'allotment', 'number', ARGV[6], 'detail', record)
+  'ref', ARGV[5], 'cause', 'allotment', 'number', ARGV[6], 'detail', record,
+  'direction', ARGV[8])
 return { 'decided', record, 999998, 0, '', '' }
 """
 _COUNTER: Final = "simplest-decrement"

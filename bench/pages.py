@@ -32,7 +32,7 @@ from gatekeeper.history.queries import (
     balance_at,
     calls_page,
     entries_page,
-    find_call,
+    find_calls,
 )
 from gatekeeper.history.usage import usage_by_day, usage_by_number, usage_by_outcome
 
@@ -130,7 +130,7 @@ _QUERIES: Final = (
         "the balance at an instant",
         lambda engine, look: balance_at(engine, look.account_id, look.at_ms),
     ),
-    _one("one call by its CallSid", lambda engine, look: find_call(engine, look.call_sid)),
+    _one("one call by its CallSid", lambda engine, look: find_calls(engine, look.call_sid)),
 )
 
 

@@ -9,16 +9,25 @@ from typing import Any, Final
 import click
 from rich.console import Group
 from rich.text import Text
+from sqlalchemy.exc import SQLAlchemyError
 
 from gatekeeper.bootstrap import Parts
 from gatekeeper.cli.deployment import load_parts
 from gatekeeper.cli.output import facts, json_option, show, utc
 from gatekeeper.domain.account import InvalidSettings
-from gatekeeper.domain.call import Bucket, CallRecord, CallState, Decision, Reason, Standing
+from gatekeeper.domain.call import (
+    Bucket,
+    CallRecord,
+    CallState,
+    Decision,
+    Direction,
+    Reason,
+    Standing,
+)
 from gatekeeper.domain.explanation import explain_decision, explain_end
 from gatekeeper.history.call import Call
 from gatekeeper.history.explanation import Explanation, explain_call
-from gatekeeper.history.queries import find_call
+from gatekeeper.history.queries import find_calls
 from gatekeeper.ledger.calls import FoundCall
 from gatekeeper.ledger.keys import CALL_KEPT_S
 
@@ -37,6 +46,7 @@ _LABELS: Final = {
     "topoff_enabled": "auto top-off",
     "topoff_amount": "top-off amount",
     "topoff_state": "top-off in flight",
+    "topoff_capped": "spending cap reached",
 }
 _STATES: Final = {
     CallState.OPEN: "not known yet",
@@ -56,12 +66,13 @@ _BUCKETS: Final = {
 class _Explained:
     """What is told of a call with one account. `limits` says what is not known any more.
 
-    `account_sid`, `decision` and `before` are None when they are not.
+    `account_sid`, `direction`, `decision` and `before` are None when they are not.
     """
 
     call_sid: str
     account_id: str
     account_sid: str | None
+    direction: Direction | None
     sentence: str
     state: CallState
     decision: Decision | None
@@ -93,22 +104,31 @@ def explain(call_sid: str, *, as_json: bool) -> None:
 
 def _explanations(parts: Parts, call_sid: str) -> list[_Explained]:
     found = parts.ledger.calls.find(call_sid)
-    # A number that changes hands while a call goes on leaves a record with both accounts.
-    found.sort(key=lambda one: (not one.record.debited, one.record.at_ms))
     if found:
-        return [_from_ledger(one) for one in found]
-    call = find_call(parts.history, call_sid)
-    if call is None:
+        directions = _directions(parts, call_sid)
+        told = [_from_ledger(one, directions.get(one.account_id)) for one in found]
+    else:
+        told = [_from_history(call) for call in find_calls(parts.history, call_sid)]
+    if not told:
         raise click.ClickException(
             f"no call {call_sid} is known, neither to the ledger nor to history; none is kept when"
             " the number belongs to nobody: see `gatekeeper number show +…`"
         )
-    return [_from_history(call)]
+    # A number that changes hands while a call goes on leaves a record with both accounts.
+    return sorted(told, key=lambda one: (not one.debited, one.at_ms))
 
 
-def _from_ledger(found: FoundCall) -> _Explained:
+def _directions(parts: Parts, call_sid: str) -> dict[str, Direction]:
+    """Find which way the call of each account went, as far as history can tell now."""
+    try:
+        return {call.account_id: call.direction for call in find_calls(parts.history, call_sid)}
+    except SQLAlchemyError:
+        return {}
+
+
+def _from_ledger(found: FoundCall, direction: Direction | None) -> _Explained:
     call = found.call
-    return _of_record(found.account_id, call.call_sid, call.account_sid, found.record)
+    return _of_record(found.account_id, call.call_sid, call.account_sid, direction, found.record)
 
 
 def _from_history(call: Call) -> _Explained:
@@ -116,13 +136,14 @@ def _from_history(call: Call) -> _Explained:
     if told.record is None:
         return _of_end_alone(call, told)
     limits = f"{_FROM_HISTORY} does not have the AccountSid."
-    return _of_record(call.account_id, call.call_sid, None, told.record, limits)
+    return _of_record(call.account_id, call.call_sid, None, call.direction, told.record, limits)
 
 
 def _of_record(
     account_id: str,
     call_sid: str,
     account_sid: str | None,
+    direction: Direction | None,
     record: CallRecord,
     limits: str | None = None,
 ) -> _Explained:
@@ -130,6 +151,7 @@ def _of_record(
         call_sid=call_sid,
         account_id=account_id,
         account_sid=account_sid,
+        direction=direction,
         sentence=explain_decision(record),
         state=record.state,
         decision=record.verdict.decision,
@@ -149,6 +171,7 @@ def _of_end_alone(call: Call, told: Explanation) -> _Explained:
         call_sid=call.call_sid,
         account_id=call.account_id,
         account_sid=None,
+        direction=call.direction,
         sentence=told.sentence,
         state=told.state,
         decision=told.decision,
@@ -172,6 +195,7 @@ def _paragraph(told: _Explained) -> Group:
     figures = {
         "account": told.account_id,
         "AccountSid": told.account_sid or _NOT_KNOWN,
+        "direction": told.direction or "not known yet",
         **{_label(name): value for name, value in decision.items()},
         **{f"{_label(name)} before": value for name, value in before.items()},
     }
@@ -189,6 +213,7 @@ def _document(told: _Explained) -> dict[str, Any]:
         "call_sid": told.call_sid,
         "account": told.account_id,
         "account_sid": told.account_sid,
+        "direction": told.direction.value if told.direction else None,
         "sentence": told.sentence,
         "end": explain_end(told.state),
         "limits": told.limits,
@@ -223,6 +248,7 @@ def _before(told: _Explained) -> dict[str, Any] | None:
         "topoff_amount": before.topoff_amount,
         "overdraft_limit": before.overdraft_limit,
         "topoff_state": before.topoff_state.value if before.topoff_state else None,
+        "topoff_capped": before.topoff_capped,
         "last_failure": before.blocked_by.label if before.blocked_by else None,
     }
 

@@ -21,14 +21,15 @@ from gatekeeper.sandbox.caller import (
 )
 
 #: Out of a hundred calls: so many are sent twice, hung up before they were answered, or reported
-#: ended twice. Twilio does all of these now and then.
-_TWICE, _TOO_EARLY, _ENDED_TWICE = 10, 5, 5
+#: ended twice. Twilio does all of these now and then. And so many go out.
+_TWICE, _TOO_EARLY, _ENDED_TWICE, _OUTBOUND = 10, 5, 5, 20
 _THREADS = 32
+_SOMEBODY = "+15550200200"
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A number that is called, and the account that pays."""
+    """A number that is called, or calls, and the account that pays."""
 
     number: str
     account_id: str
@@ -63,7 +64,10 @@ def simulate(
     seed: int,
     on_call: Callable[[], object],
 ) -> list[Placed]:
-    """Make calls at a steady rate, to lines at random; `on_call` is told of each that ended."""
+    """Make calls at a steady rate, to lines at random, and some from them.
+
+    `on_call` is told of each that ended.
+    """
     chance = random.Random(seed)  # noqa: S311 - a mixture of calls, not a secret
     placed: list[Placed] = []
     with ThreadPoolExecutor(_THREADS) as pool:
@@ -88,10 +92,12 @@ def _paced(count: int, rate_per_s: float) -> Iterator[int]:
 def _call(caller: TwilioCaller, line: Line, chance: int) -> Placed:
     too_early = _TWICE <= chance < _TWICE + _TOO_EARLY
     ended_twice = _TWICE + _TOO_EARLY <= chance < _TWICE + _TOO_EARLY + _ENDED_TWICE
+    is_outbound = chance >= 100 - _OUTBOUND
     end: TerminalStatus = "no-answer" if too_early else "completed"
     result = caller.call(
-        to=line.number,
-        from_="+15550200200",
+        to=_SOMEBODY if is_outbound else line.number,
+        from_=line.number if is_outbound else _SOMEBODY,
+        direction="outbound-api" if is_outbound else "inbound",
         end=end,
         duplicates=int(chance < _TWICE),
         concurrently=True,

@@ -29,9 +29,17 @@ class Reason(StrEnum):
     LEDGER_UNREACHABLE = "ledger_unreachable"
     EMPTY_TOPOFF_OFF = "empty_topoff_off"
     EMPTY_TOPOFF_FAILED = "empty_topoff_failed"
+    EMPTY_TOPOFF_CAPPED = "empty_topoff_capped"
     EMPTY_OVERDRAFT_USED = "empty_overdraft_used"
     ACCOUNT_SUSPENDED = "account_suspended"
     UNKNOWN_NUMBER = "unknown_number"
+
+
+class Direction(StrEnum):
+    """Which way a call goes, as the account sees it: its number is called, or calls."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
 
 
 class Bucket(StrEnum):
@@ -72,7 +80,11 @@ class CallId:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a decision looks at, as it stood before the call. Credits unless said otherwise."""
+    """What a decision looks at, as it stood before the call. Credits unless said otherwise.
+
+    `topoff_capped`: the spending cap lets no top-off begin. A call's record does not say so where a
+    failure blocks them as well.
+    """
 
     allotment: int
     purchased: int
@@ -83,6 +95,7 @@ class Standing:
     overdraft_limit: int
     topoff_state: TopoffState | None
     blocked_by: FailureReason | None
+    topoff_capped: bool = False
 
     @property
     def balance(self) -> int:
@@ -112,10 +125,16 @@ def decide(standing: Standing) -> Verdict:
     if standing.balance > 0:
         reason = Reason.ALLOTMENT if bucket is Bucket.ALLOTMENT else Reason.PURCHASED
         return Verdict(Decision.ANSWER, reason, bucket)
+    return _decide_empty(standing, bucket)
+
+
+def _decide_empty(standing: Standing, bucket: Bucket) -> Verdict:
     if not standing.topoff_enabled:
         return _drop(Reason.EMPTY_TOPOFF_OFF)
     if standing.blocked_by is not None:
         return _drop(Reason.EMPTY_TOPOFF_FAILED)
+    if standing.topoff_capped and standing.topoff_state is None:
+        return _drop(Reason.EMPTY_TOPOFF_CAPPED)
     if standing.balance - 1 < -standing.overdraft_limit:
         return _drop(Reason.EMPTY_OVERDRAFT_USED)
     return Verdict(Decision.ANSWER, Reason.OVERDRAFT, bucket)

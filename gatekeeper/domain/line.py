@@ -24,6 +24,7 @@ class Line(NamedTuple):
     cause: str
     number: str
     detail: str
+    direction: str
 
     @property
     def id(self) -> str:

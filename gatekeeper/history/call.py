@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from gatekeeper.domain.call import CallEnd, Decision, Reason
+from gatekeeper.domain.call import CallEnd, Decision, Direction, Reason
 from gatekeeper.domain.entry import Entry, EntryType
 
 #: An answered call that is shorter, by Twilio's CallDuration, was hung up at once.
@@ -61,6 +61,7 @@ _ANSWER_REASONS: Final = (
 _DROP_REASONS: Final = (
     Reason.EMPTY_TOPOFF_OFF,
     Reason.EMPTY_TOPOFF_FAILED,
+    Reason.EMPTY_TOPOFF_CAPPED,
     Reason.EMPTY_OVERDRAFT_USED,
     Reason.ACCOUNT_SUSPENDED,
     Reason.LEDGER_UNREACHABLE,
@@ -78,13 +79,16 @@ REASONS_OF: Final[dict[Outcome, tuple[Reason, ...]]] = {
 class Call:
     """One call. `number` is the account's own; `detail` the ledger's record of the decision.
 
-    `debits` counts credits taken for it, `dropped` says that the ledger dropped it, `released`
-    that its credit went back, `withdrawn` that this was because the caller was told a drop in
-    spite of the debit (R12). `end`, its time and its duration are None while they are unknown.
+    `debits` counts how often a credit was taken for it and `releases` how often one went back:
+    both may happen twice where Twilio was told a drop and then, by another process, an answer
+    (R12). `dropped` says that the ledger dropped it, `withdrawn` that a credit went back because
+    the caller was told a drop in spite of the debit. `end`, its time and its duration are None
+    while they are unknown.
     """
 
     account_id: str
     call_sid: str
+    direction: Direction
     number: str
     outcome: Outcome
     reason: Reason
@@ -94,8 +98,8 @@ class Call:
     end: CallEnd | None = None
     duration_s: int | None = None
     debits: int = 0
+    releases: int = 0
     dropped: bool = False
-    released: bool = False
     withdrawn: bool = False
 
     @property
@@ -106,7 +110,7 @@ class Call:
     @property
     def credits(self) -> int:
         """How many credits it costs."""
-        return 0 if self.released else self.debits
+        return self.debits - self.releases
 
 
 def call_begun_by(entry: Entry) -> Call:
@@ -114,6 +118,7 @@ def call_begun_by(entry: Entry) -> Call:
     return Call(
         account_id=entry.account_id,
         call_sid=entry.ref,
+        direction=entry.direction,
         number=entry.number,
         outcome=Outcome.NOT_ANSWERED,
         reason=Reason.LEDGER_UNREACHABLE,
@@ -123,6 +128,8 @@ def call_begun_by(entry: Entry) -> Call:
 
 def add_entry(call: Call, entry: Entry, *, hung_up_below_s: int) -> None:
     """Add what an entry tells of its call. Raises ValueError when it cannot be understood."""
+    if entry.direction is Direction.OUTBOUND:  # older entries of a call do not say so
+        call.direction = entry.direction
     call.number = max(call.number, entry.number)
     call.started_at_ms = min(call.started_at_ms, entry.at_ms)
     match entry.type:
@@ -160,7 +167,7 @@ def _add_decision(call: Call, entry: Entry) -> None:
 
 
 def _add_release(call: Call, entry: Entry) -> None:
-    call.released = True
+    call.releases += 1
     if entry.cause == Decision.DROP:
         call.withdrawn = True
         call.reason = Reason.LEDGER_UNREACHABLE
@@ -180,10 +187,12 @@ def _end_order(at_ms: int | None, end: CallEnd, duration_s: int | None) -> tuple
 
 
 def _outcome(call: Call, hung_up_below_s: int) -> Outcome:
+    if call.credits > 0:
+        return _outcome_of_answered(call, hung_up_below_s)
     if call.withdrawn:
         return Outcome.DROPPED
     if call.debits:
-        return _outcome_of_answered(call, hung_up_below_s)
+        return Outcome.NOT_ANSWERED
     if call.dropped:
         return Outcome.DROPPED
     # The ledger only heard of its end. A completed call that had been let through would have been
@@ -192,8 +201,6 @@ def _outcome(call: Call, hung_up_below_s: int) -> Outcome:
 
 
 def _outcome_of_answered(call: Call, hung_up_below_s: int) -> Outcome:
-    if call.released:
-        return Outcome.NOT_ANSWERED
     if call.duration_s is not None and call.duration_s < hung_up_below_s:
         return Outcome.HUNG_UP
     return Outcome.CONVERSATION

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Select, and_, select
 
+from gatekeeper.domain.call import Direction
 from gatekeeper.domain.entry import Entry
 from gatekeeper.history.batch import batch, rows_of, update_batch, write_batch
 from gatekeeper.history.call import CALL_ENTRIES, Call, Outcome, add_entry, call_begun_by
@@ -21,7 +22,7 @@ _FACTS: Final = tuple(
     calls.c[name]
     for name in (
         *("detail", "ended_at_ms", "end", "duration_s"),
-        *("debits", "dropped", "released", "withdrawn"),
+        *("debits", "releases", "dropped", "withdrawn"),
     )
 )
 _KEY: Final = tuple(calls.primary_key)
@@ -39,6 +40,7 @@ class Place(NamedTuple):
     """What a call is found and counted by."""
 
     account_id: str
+    direction: Direction
     number: str
     outcome: Outcome
     reason: str
@@ -90,4 +92,11 @@ def _wanted_calls(dialect: str) -> Select[Any]:
 
 
 def _place_of(call: Call) -> Place:
-    return Place(call.account_id, call.number, call.outcome, call.reason, call.started_at_ms)
+    return Place(
+        call.account_id,
+        call.direction,
+        call.number,
+        call.outcome,
+        call.reason,
+        call.started_at_ms,
+    )

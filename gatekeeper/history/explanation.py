@@ -52,15 +52,15 @@ def _explain_end_alone(call: Call) -> Explanation:
 def _record_of(call: Call) -> CallRecord:
     """Make of the record of a call's decision what the ledger made of it until the call's end."""
     record = read_call(call.detail)
-    if call.withdrawn:
+    if call.withdrawn and not call.credits:
         told = Verdict(Decision.DROP, Reason.LEDGER_UNREACHABLE, Bucket.NONE)
         record = replace(record, verdict=told, debited=False)
     return replace(record, state=_state_of(call))
 
 
 def _state_of(call: Call) -> CallState:
-    if call.released:
+    if call.releases and not call.credits:
         return CallState.RELEASED
     if call.end is None:
         return CallState.OPEN
-    return CallState.KEPT if call.debits else CallState.CLOSED
+    return CallState.KEPT if call.credits else CallState.CLOSED

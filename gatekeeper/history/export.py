@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Engine
 
-from gatekeeper.domain.entry import Entry, EntryType, charged_of
+from gatekeeper.domain.entry import WITH_CHANGE, Entry, moved_of
 from gatekeeper.domain.money import decimal_of_minor
 from gatekeeper.history.call import Call
 from gatekeeper.history.queries import (
@@ -44,7 +44,7 @@ STATEMENT_HEADER: Final = (
 )
 CALL_HEADER: Final = (
     *("call_sid", "started", "number", "decision", "reason", "outcome"),
-    *("ended", "end", "duration_s", "credits"),
+    *("ended", "end", "duration_s", "credits", "direction"),
 )
 
 
@@ -100,7 +100,7 @@ def _entry_cells(entry: Entry, zone: ZoneInfo) -> tuple[Cell, ...]:
     return (
         entry.id,
         _time(entry.at_ms, zone),
-        entry.type.value,
+        str(entry.type),
         entry.allotment_delta,
         entry.purchased_delta,
         entry.allotment,
@@ -109,14 +109,14 @@ def _entry_cells(entry: Entry, zone: ZoneInfo) -> tuple[Cell, ...]:
         entry.ref,
         entry.cause,
         entry.number,
-        entry.note,
+        entry.detail if entry.type in WITH_CHANGE else entry.note,
     )
 
 
 def _statement_cells(entry: Entry, zone: ZoneInfo) -> tuple[Cell, ...]:
     paid, currency = "", ""
-    if entry.type is not EntryType.TOPOFF_FAILED and (charged := charged_of(entry)):
-        paid, currency = decimal_of_minor(*charged), charged[1].upper()
+    if moved := moved_of(entry):
+        paid, currency = decimal_of_minor(*moved), moved[1].upper()
     until_balance = _entry_cells(entry, zone)[: STATEMENT_HEADER.index("paid")]
     return *until_balance, paid, currency, entry.ref, entry.cause
 
@@ -133,6 +133,7 @@ def _call_cells(call: Call, zone: ZoneInfo) -> tuple[Cell, ...]:
         call.end.value if call.end else None,
         call.duration_s,
         call.credits,
+        call.direction.value,
     )
 
 

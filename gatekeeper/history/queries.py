@@ -13,7 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from sqlalchemy import ColumnElement, Engine, RowMapping, Select, func, select, tuple_, union_all
 
-from gatekeeper.domain.call import Reason
+from gatekeeper.domain.call import Direction, Reason
 from gatekeeper.domain.entry import Entry
 from gatekeeper.history.call import REASONS_OF, Call, Outcome
 from gatekeeper.history.engine import reading
@@ -53,6 +53,7 @@ class CallFilter:
     number: str | None = None
     outcome: Outcome | None = None
     reason: Reason | None = None
+    direction: Direction | None = None
 
 
 ALL_CALLS: Final = CallFilter()
@@ -127,11 +128,19 @@ def calls_page(
     )
 
 
-def find_call(engine: Engine, call_sid: str, account_id: str | None = None) -> Call | None:
-    """Find a call by its CallSid alone, or as one of this account's."""
-    query = select(calls).where(calls.c.call_sid == call_sid).limit(1)
-    if account_id is not None:
-        query = query.where(calls.c.account_id == account_id)
+def find_calls(engine: Engine, call_sid: str) -> list[Call]:
+    """Find a call by its CallSid alone: with every account that had it, in their order.
+
+    A number that changes hands while a call goes on leaves a call with both accounts.
+    """
+    query = select(calls).where(calls.c.call_sid == call_sid).order_by(calls.c.account_id)
+    with reading(engine) as connection:
+        return [read_call(row) for row in connection.execute(query).mappings()]
+
+
+def find_call(engine: Engine, account_id: str, call_sid: str) -> Call | None:
+    """Find a call of an account."""
+    query = select(calls).where(calls.c.call_sid == call_sid, calls.c.account_id == account_id)
     with reading(engine) as connection:
         row = connection.execute(query).mappings().first()
     return read_call(row) if row else None
@@ -172,6 +181,15 @@ def _entries_page(engine: Engine, query: Select[Any], after: str | None, limit: 
 
 def _kinds(chosen: CallFilter) -> list[list[ColumnElement[bool]]]:
     """Cut the choice into scans, each of which finds its calls side by side in one index."""
+    directions = Direction if chosen.direction is None else (chosen.direction,)
+    return [
+        [calls.c.direction == direction, *kind]
+        for direction in directions
+        for kind in _kinds_either_way(chosen)
+    ]
+
+
+def _kinds_either_way(chosen: CallFilter) -> list[list[ColumnElement[bool]]]:
     if chosen.number is None and chosen.outcome is None and chosen.reason is None:
         return [[]]
     number = [] if chosen.number is None else [calls.c.number == chosen.number]

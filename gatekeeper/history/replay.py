@@ -22,7 +22,8 @@ _FETCHED: Final = 2000
 #: What `Replay.calls` yields of a call, in this order.
 CALL_FACTS: Final = (
     *("account_id", "call_sid", "number", "outcome", "reason", "started_at_ms", "detail"),
-    *("ended_at_ms", "end", "duration_s", "debits", "dropped", "released", "withdrawn"),
+    *("ended_at_ms", "end", "duration_s", "debits", "releases", "dropped", "withdrawn"),
+    "direction",
 )
 #: What `Replay.readings` yields of a meter, in this order.
 METER_FACTS: Final = ("account_id", "number", "quarter", *Outcome)
@@ -54,8 +55,8 @@ class Replay:
         query = select(*(calls.c[name] for name in CALL_FACTS))
         if account_id is not None:
             query = query.where(calls.c.account_id == account_id)
-        by_start = (calls.c.account_id, calls.c.started_at_ms, calls.c.call_sid)
-        return map(tuple, self._stream(query.order_by(*by_start)))
+        by_start = ("account_id", "direction", "started_at_ms", "call_sid")
+        return map(tuple, self._stream(query.order_by(*(calls.c[name] for name in by_start))))
 
     def readings(self, account_id: str | None = None) -> Iterator[Row]:
         """Yield the METER_FACTS of every reading of each account's meters."""

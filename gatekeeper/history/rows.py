@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import RowMapping
 
 from gatekeeper.domain.account_audit import entry_position
-from gatekeeper.domain.call import CallEnd, Reason
-from gatekeeper.domain.entry import Entry, EntryType
+from gatekeeper.domain.call import CallEnd, Direction, Reason
+from gatekeeper.domain.entry import Entry, read_type
 from gatekeeper.history.batch import Row
 from gatekeeper.history.call import Call, Outcome
 from gatekeeper.history.meter import Usage
@@ -29,14 +29,16 @@ def entry_row(entry: Entry) -> Row:
         "cause": entry.cause,
         "number": entry.number,
         "detail": entry.detail,
+        "direction": entry.direction,
     }
 
 
 def read_entry(row: RowMapping) -> Entry:
-    """Read an entry."""
+    """Read an entry, of whatever type."""
     fields = dict(row)
     entry_id = f"{fields.pop('id_ms')}-{fields.pop('id_seq')}"
-    return Entry(**fields | {"id": entry_id, "type": EntryType(row["type"])})
+    kinds = {"type": read_type(row["type"]), "direction": Direction(row["direction"])}
+    return Entry(**fields | kinds | {"id": entry_id})
 
 
 def call_row(call: Call) -> Row:
@@ -44,6 +46,7 @@ def call_row(call: Call) -> Row:
     return {
         "account_id": call.account_id,
         "call_sid": call.call_sid,
+        "direction": call.direction,
         "number": call.number,
         "outcome": call.outcome,
         "reason": call.reason,
@@ -53,8 +56,8 @@ def call_row(call: Call) -> Row:
         "end": call.end,
         "duration_s": call.duration_s,
         "debits": call.debits,
+        "releases": call.releases,
         "dropped": call.dropped,
-        "released": call.released,
         "withdrawn": call.withdrawn,
     }
 
@@ -65,6 +68,7 @@ def read_call(row: RowMapping) -> Call:
     return Call(
         **dict(row)
         | {
+            "direction": Direction(row["direction"]),
             "outcome": Outcome(row["outcome"]),
             "reason": Reason(row["reason"]),
             "end": CallEnd(end) if end else None,

@@ -10,7 +10,7 @@ import structlog
 from redis import Redis, ResponseError
 
 from gatekeeper.domain.account_audit import entry_position
-from gatekeeper.domain.entry import Entry
+from gatekeeper.domain.entry import Entry, EntryType
 from gatekeeper.history.call_writer import UnreadableEntry
 from gatekeeper.history.store import Position
 from gatekeeper.ledger.records import read_entry
@@ -110,10 +110,14 @@ class Tail:
 
 
 def _readable(raw: Sequence[_RawEntry]) -> list[Entry]:
-    """Read the entries before the first that this version does not understand."""
+    """Read the entries before the first that this version does not understand.
+
+    Nor is one of an unknown type taken: it may be about a call, which then had to be told of it.
+    """
     entries: list[Entry] = []
     for entry_id, fields in raw:
         try:
+            EntryType(fields["type"])  # a ValueError as well, where it is unknown
             entries.append(read_entry(entry_id, fields))
         except (KeyError, ValueError) as error:
             if not entries:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, cast
 
-from gatekeeper.domain.call import CallEnd, CallId, CallRecord, Decision, Verdict
+from gatekeeper.domain.call import CallEnd, CallId, CallRecord, Decision, Direction, Verdict
 from gatekeeper.ledger.keys import CALL_KEPT_S
 from gatekeeper.ledger.records import read_call, read_verdict
 from gatekeeper.ledger.store import Store
 
 _SCAN_COUNT: Final = 10_000
+#: How entries say which way a call goes: nearly all of them are of calls that come in.
+_UNLESS_INBOUND: Final = {Direction.INBOUND: "", Direction.OUTBOUND: Direction.OUTBOUND.value}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,13 @@ class Calls:
         self._store = store
         self._kept_s = kept_s
 
-    def admit_call(self, account_id: str, call: CallId, number: str) -> Admission:
+    def admit_call(
+        self,
+        account_id: str,
+        call: CallId,
+        number: str,
+        direction: Direction = Direction.INBOUND,
+    ) -> Admission:
         """Decide a call, or repeat its decision. One round trip, but for the first of a period.
 
         Raises UnknownAccount; redis.RedisError when the ledger cannot say.
@@ -82,6 +90,7 @@ class Calls:
             call.call_sid,
             number,
             self._kept_s,
+            _UNLESS_INBOUND[direction],
             keys=(own.call(call), own.route, own.drop_message),
         )
         return Admission(
@@ -102,6 +111,7 @@ class Calls:
         *,
         duration_s: int | None,
         debit_unknown: bool,
+        direction: Direction = Direction.INBOUND,
     ) -> Settlement:
         """Settle a call by its terminal status; the first that arrives wins (R2).
 
@@ -117,11 +127,19 @@ class Calls:
             end,
             "" if duration_s is None else duration_s,
             int(debit_unknown),
+            _UNLESS_INBOUND[direction],
             keys=self._key(account_id, call),
         )
         return Settlement(reply[0])
 
-    def admit_offline(self, account_id: str, call: CallId, number: str, told: Decision) -> Told:
+    def admit_offline(
+        self,
+        account_id: str,
+        call: CallId,
+        number: str,
+        told: Decision,
+        direction: Direction = Direction.INBOUND,
+    ) -> Told:
         """Record what Twilio was told while the ledger did not answer in time (R12).
 
         Raises UnknownAccount, redis.RedisError.
@@ -133,6 +151,7 @@ class Calls:
             number,
             self._kept_s,
             told,
+            _UNLESS_INBOUND[direction],
             keys=self._key(account_id, call),
         )
         return Told(reply[0])

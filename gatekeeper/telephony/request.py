@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 from urllib.parse import unquote_to_bytes
 
-from gatekeeper.domain.call import CallEnd, CallId
+from gatekeeper.domain.call import CallEnd, CallId, Direction
 from gatekeeper.domain.phone import is_e164
 
 #: A voice request has about 30 fields and 1 kB; SIP headers and transcriptions can add to it.
@@ -97,7 +97,7 @@ class VoiceRequest:
     call_sid: str
     from_number: str = field(repr=False)
     to_number: str = field(repr=False)
-    direction: str
+    direction: Direction
     call_status: str
     parent_call_sid: str | None = None
     duration_s: int | None = None
@@ -120,7 +120,7 @@ class VoiceRequest:
             call_sid=_sid(fields, "CallSid", _CALL_SID),
             from_number=fields.get("From", ""),
             to_number=fields.get("To", ""),
-            direction=fields.get("Direction", ""),
+            direction=_direction(fields.get("Direction", "")),
             call_status=fields.get("CallStatus", ""),
             parent_call_sid=(
                 _sid(fields, "ParentCallSid", _CALL_SID) if fields.get("ParentCallSid") else None
@@ -129,8 +129,6 @@ class VoiceRequest:
             error_code=fields.get("ErrorCode") or None,
             error_url=fields.get("ErrorUrl") or None,
         )
-        if not request.direction:
-            raise MisshapenRequest("Direction is missing")
         # A child leg pays for nothing, and its numbers may be anything that can be dialled.
         if not request.is_child_leg and not is_e164(request.gate_number):
             name = "From" if request.is_outbound else "To"
@@ -144,8 +142,8 @@ class VoiceRequest:
 
     @property
     def is_outbound(self) -> bool:
-        """Whether we placed the call: `outbound-api` or `outbound-dial`."""
-        return self.direction.startswith("outbound")
+        """Whether we placed the call."""
+        return self.direction is Direction.OUTBOUND
 
     @property
     def gate_number(self) -> str:
@@ -172,6 +170,17 @@ def _sid(fields: Mapping[str, str], name: str, shape: re.Pattern[str]) -> str:
     if not shape.fullmatch(value):
         raise MisshapenRequest(f"{name} is missing or not an SID")
     return value
+
+
+def _direction(text: str) -> Direction:
+    """Read Twilio's `inbound`, `outbound-api`, `outbound-dial`; any other is a call to us.
+
+    Source: https://www.twilio.com/docs/voice/api/call-resource#call-properties. A word that
+    Twilio adds is no reason to lose a call.
+    """
+    if not text:
+        raise MisshapenRequest("Direction is missing")
+    return Direction.OUTBOUND if text.startswith("outbound") else Direction.INBOUND
 
 
 def _whole_number(text: str) -> int | None:

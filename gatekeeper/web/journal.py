@@ -13,7 +13,7 @@ from typing import Final
 
 import structlog
 
-from gatekeeper.domain.call import CallEnd, CallId, Decision
+from gatekeeper.domain.call import CallEnd, CallId, Decision, Direction
 from gatekeeper.domain.phone import mask
 
 #: About 5 MB when full. At ten calls a second that is a quarter of an hour without a ledger.
@@ -39,6 +39,7 @@ class Unrecorded:
     number: str
     told: Decision | None = None
     ending: Ending | None = None
+    direction: Direction = Direction.INBOUND
 
 
 class Journal:
@@ -93,6 +94,7 @@ def log_lost(line: Unrecorded, *, why: str) -> None:
         why=why,
         call=line.call.call_sid,
         number=mask(line.number),
+        direction=line.direction,
         told=line.told,
         end=line.ending.end if line.ending else None,
     )

@@ -68,23 +68,25 @@ class Reception:
 
     def decide(self, request: VoiceRequest) -> Reply:
         """Decide a call, or repeat its decision."""
-        number, call = request.gate_number, request.call
+        call = request.call
         if self._outage.has_to_record(call):  # the ledger must hear first what was told already
-            return self._without_ledger(number, call)
+            return self._without_ledger(request)
         try:
-            answer = self._outage.ask(lambda: self._ask_ledger(number, call))
+            answer = self._outage.ask(lambda: self._ask_ledger(request))
             return self._by_ledger(call, *answer) if answer else _NOBODYS
         except LedgerUnreachable:
             pass
         except Exception:
             log.exception("decision_failed", call=call.call_sid)
-        return self._without_ledger(number, call)
+        return self._without_ledger(request)
 
-    def _ask_ledger(self, number: str, call: CallId) -> tuple[NumberRecord, Admission] | None:
+    def _ask_ledger(self, request: VoiceRequest) -> tuple[NumberRecord, Admission] | None:
+        number, call = request.gate_number, request.call
         payer = self._numbers.payer(number, call)
         if payer is None:
             return None
-        return payer, self._gate.calls.admit_call(payer.account_id, call, number)
+        admit_call = self._gate.calls.admit_call
+        return payer, admit_call(payer.account_id, call, number, request.direction)
 
     def _by_ledger(self, call: CallId, payer: NumberRecord, admission: Admission) -> Reply:
         account_id, verdict = payer.account_id, admission.verdict
@@ -104,13 +106,14 @@ class Reception:
         self._account_routes.put(account_id, admission.route)
         return reply
 
-    def _without_ledger(self, number: str, call: CallId) -> Reply:
+    def _without_ledger(self, request: VoiceRequest) -> Reply:
+        number, call = request.gate_number, request.call
         told = self._told.get(call)
         if told is not None:
             return replace(told, balance=None, repeated=True)
         reply = self._by_policy(number)
         self._told.put(call, reply)
-        self._outage.keep(Unrecorded(call, number, told=self._policy))
+        self._outage.keep(Unrecorded(call, number, self._policy, direction=request.direction))
         return reply
 
     def _by_policy(self, number: str) -> Reply:

@@ -48,7 +48,9 @@ class Recorder:
         if payer is None:
             return None
         if line.told is not None:
-            self._gate.calls.admit_offline(payer.account_id, line.call, line.number, line.told)
+            self._gate.calls.admit_offline(
+                payer.account_id, line.call, line.number, line.told, line.direction
+            )
         if line.ending is None:
             return Recorded(payer.account_id, None)
         settlement = self._gate.calls.settle_call(
@@ -58,6 +60,7 @@ class Recorder:
             line.ending.end,
             duration_s=line.ending.duration_s,
             debit_unknown=self._may_have_let_through(payer, line.ending),
+            direction=line.direction,
         )
         return Recorded(payer.account_id, settlement)
 

@@ -87,7 +87,8 @@ def voice_views(signatures: SignatureChecker, reception: Reception, outage: Outa
         ending = Ending(end, call.duration_s, wall_clock_ms())
         facts = {"call": call.call_sid, "number": mask(call.gate_number), "end": end}
         try:
-            recorded = outage.record(Unrecorded(call.call, call.gate_number, ending=ending))
+            line = Unrecorded(call.call, call.gate_number, None, ending, call.direction)
+            recorded = outage.record(line)
         except LedgerUnreachable:
             # It is kept and settled later. Saying so lets Twilio try again where it is told to.
             log.warning("call_end_kept", **facts)
@@ -131,6 +132,7 @@ def _report(log: Any, call: VoiceRequest, reply: Reply, taken_ns: int) -> None:
         "call_decided",
         account=reply.account_id,
         call=call.call_sid,
+        direction=call.direction,
         number=mask(call.gate_number),
         caller=mask(call.to_number if call.is_outbound else call.from_number),
         decision=reply.decision or "reject",

@@ -11,7 +11,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from gatekeeper.domain.call import CallEnd, Decision, Reason
+from gatekeeper.domain.call import CallEnd, Decision, Direction, Reason
 from gatekeeper.domain.entry import Entry, EntryType
 from gatekeeper.history.call import Outcome
 
@@ -26,6 +26,7 @@ _DROPS = st.sampled_from(
     [
         Reason.EMPTY_TOPOFF_OFF,
         Reason.EMPTY_TOPOFF_FAILED,
+        Reason.EMPTY_TOPOFF_CAPPED,
         Reason.EMPTY_OVERDRAFT_USED,
         Reason.ACCOUNT_SUSPENDED,
     ]
@@ -56,6 +57,8 @@ class Expected:
     duration_s: int | None
 
 
+#: When, account, reference, number, direction, what.
+_Placed = tuple[int, str, str, str, Direction, Happening]
 Story = tuple[list[Happening], Expected]
 
 
@@ -133,6 +136,17 @@ def debited_in_vain(draw: st.DrawFn) -> Story:
 
 
 @st.composite
+def dropped_and_let_through(draw: st.DrawFn) -> Story:
+    """The ledger took a credit, the caller was told a drop, and then an answer (R12)."""
+    duration_s = draw(_DURATIONS)
+    lost, end = Reason.LEDGER_UNREACHABLE, CallEnd.COMPLETED
+    happenings = [debit(draw(_ANSWERS)), release(Decision.DROP), debit(lost)]
+    return [*happenings, settle(end, duration_s)], Expected(
+        outcome_of(duration_s), lost, 1, end, duration_s
+    )
+
+
+@st.composite
 def only_its_end(draw: st.DrawFn) -> Story:
     """The ledger only heard how it ended: dropped by policy, or let through and not answered."""
     end = draw(st.sampled_from(CallEnd))
@@ -147,6 +161,7 @@ STORIES = st.one_of(
     dropped(),
     dropped_in_vain(),
     debited_in_vain(),
+    dropped_and_let_through(),
     only_its_end(),
 )
 
@@ -170,6 +185,7 @@ class ToldCall:
     account_id: str
     call_sid: str
     number: str
+    direction: Direction
     started_at_ms: int
     expected: Expected | None
 
@@ -186,34 +202,41 @@ class MadeLog:
 def logs(draw: st.DrawFn, stories: st.SearchStrategy[Any] = STORIES) -> MadeLog:
     """Make a log of some calls of two accounts, and of credits added between them."""
     told: list[ToldCall] = []
-    happenings: list[tuple[int, str, str, str, Happening]] = []
+    happenings: list[_Placed] = []
     for number_of_call, story in enumerate(draw(st.lists(stories, max_size=12))):
         what, expected = story if isinstance(story, tuple) else (story, None)
         call = ToldCall(
             draw(st.sampled_from(ACCOUNTS)),
             f"CA{number_of_call:032x}",
             draw(st.sampled_from(NUMBERS)),
+            draw(st.sampled_from(Direction)),
             AROUND_MS + draw(st.integers(-SPAN_MS, SPAN_MS)),
             expected,
         )
         told.append(call)
         happenings += [
-            (call.started_at_ms + each.late_ms, call.account_id, call.call_sid, call.number, each)
+            (
+                call.started_at_ms + each.late_ms,
+                *(call.account_id, call.call_sid, call.number),
+                *(call.direction, each),
+            )
             for each in what
         ]
     for number_of_payment in range(draw(st.integers(0, 3))):
         added = Happening(EntryType.CREDITS_ADDED, "by hand", delta=draw(st.integers(1, 500)))
         at_ms = AROUND_MS + draw(st.integers(-SPAN_MS, SPAN_MS))
         reference = f"reference-{number_of_payment}"
-        happenings.append((at_ms, draw(st.sampled_from(ACCOUNTS)), reference, "", added))
+        happenings.append(
+            (at_ms, draw(st.sampled_from(ACCOUNTS)), reference, "", Direction.INBOUND, added)
+        )
     happenings.sort(key=lambda happening: happening[:4])
     return MadeLog(_in_order(happenings), told)
 
 
-def _in_order(happenings: Sequence[tuple[int, str, str, str, Happening]]) -> list[Entry]:
+def _in_order(happenings: Sequence[_Placed]) -> list[Entry]:
     purchased: dict[str, int] = defaultdict(int)
     entries = []
-    for place, (at_ms, account_id, ref, number, what) in enumerate(happenings):
+    for place, (at_ms, account_id, ref, number, direction, what) in enumerate(happenings):
         purchased[account_id] += what.delta
         entries.append(
             Entry(
@@ -229,6 +252,7 @@ def _in_order(happenings: Sequence[tuple[int, str, str, str, Happening]]) -> lis
                 cause=what.cause,
                 number=number,
                 detail=what.detail,
+                direction=direction,
             )
         )
     return entries

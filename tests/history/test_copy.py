@@ -10,11 +10,11 @@ from sqlalchemy import Engine
 from structlog.testing import capture_logs
 
 from gatekeeper.domain.call import CallEnd, CallId, Decision, Reason
-from gatekeeper.history.call import Call, Outcome
+from gatekeeper.history.call import Outcome
 from gatekeeper.history.lag import read_lag
-from gatekeeper.history.queries import find_call
+from gatekeeper.history.queries import find_calls
 from gatekeeper.history.store import LOG_START, read_positions
-from gatekeeper.history.tail import REREAD_MS
+from gatekeeper.history.tail import REREAD_MS, Tail
 from gatekeeper.history.usage import usage_by_outcome
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.relay import history
@@ -159,6 +159,14 @@ def _dropped_against_the_ledger(story: Detours) -> None:
     story.end(CallEnd.COMPLETED, 3)
 
 
+def _dropped_and_let_through(story: Detours) -> None:
+    """One process told Twilio a drop, and then another an answer."""
+    story.admit()
+    story.told(Decision.DROP)
+    story.told(Decision.ANSWER)
+    story.end(CallEnd.COMPLETED, 60)
+
+
 @pytest.mark.parametrize(
     ("live", "outcome", "reason", "credits"),
     [
@@ -170,6 +178,7 @@ def _dropped_against_the_ledger(story: Detours) -> None:
         (_let_through_against_the_ledger, Outcome.CONVERSATION, Reason.LEDGER_UNREACHABLE, 1),
         (_dropped_unseen, Outcome.DROPPED, Reason.LEDGER_UNREACHABLE, 0),
         (_dropped_against_the_ledger, Outcome.DROPPED, Reason.LEDGER_UNREACHABLE, 0),
+        (_dropped_and_let_through, Outcome.CONVERSATION, Reason.LEDGER_UNREACHABLE, 1),
     ],
 )
 def test_what_becomes_of_a_call(
@@ -184,8 +193,7 @@ def test_what_becomes_of_a_call(
     story = Detours(running_ledger)
     live(story)
     copy.copy_all()
-    call = find_call(engine, story.call.call_sid)
-    assert isinstance(call, Call)
+    [call] = find_calls(engine, story.call.call_sid)
     assert (call.outcome, call.reason, call.credits) == (outcome, reason, credits)
     assert call.end is not None
     assert call.ended_at_ms is not None
@@ -311,3 +319,17 @@ def test_an_entry_that_is_not_understood_holds_up_its_shard_alone(
     running_ledger.client.xdel(log_key, strange_id)
     copy.copy_all()
     assert stored(running_ledger, engine) == log_of(running_ledger)
+
+
+def test_what_is_read_again_moves_the_position_no_way_back(running_ledger: Ledger) -> None:
+    """After a start a little is read twice; stored as the position, it would be at every start."""
+    (account_id,) = open_accounts(running_ledger, 1)
+    make_calls(running_ledger, [account_id], range(3))
+    log_key = running_ledger.keys.of_account(account_id).log
+    copied = Tail(running_ledger.client, log_key).read(LOG_START, limit=100).reached
+    again = Tail(running_ledger.client, log_key)
+    for _ in range(3):
+        page = again.read(copied, limit=2)
+        assert len(page.entries) == 2
+        assert page.reached == copied
+        again.taken(page)

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import Engine, event
 
-from gatekeeper.domain.call import Reason
+from gatekeeper.domain.call import Direction, Reason
 from gatekeeper.history.call import Outcome
 from gatekeeper.history.engine import open_history
 from gatekeeper.history.migrations import migrate
@@ -21,7 +21,7 @@ from gatekeeper.history.queries import (
     balance_at,
     calls_page,
     entries_page,
-    find_call,
+    find_calls,
     find_entry,
     statement_page,
 )
@@ -87,11 +87,20 @@ QUERIES: dict[str, Query] = {
     "calls of a reason": _calls(reason=Reason.ALLOTMENT),
     "calls that there are not": _calls(number=NUMBER, outcome=Outcome.HUNG_UP),
     "calls until a day": _calls(number=NUMBER, reason=Reason.ALLOTMENT, until_ms=MIDDLE_MS),
+    "outgoing calls, of which there are none": _calls(direction=Direction.OUTBOUND),
+    "outgoing ones of a number": _calls(direction=Direction.OUTBOUND, number=NUMBER),
+    "outgoing ones of an outcome": _calls(
+        direction=Direction.OUTBOUND, outcome=Outcome.CONVERSATION
+    ),
+    "outgoing ones of a reason": _calls(direction=Direction.OUTBOUND, reason=Reason.ALLOTMENT),
+    "outgoing ones until a day": _calls(direction=Direction.OUTBOUND, until_ms=MIDDLE_MS),
+    "incoming calls": _calls(direction=Direction.INBOUND),
+    "incoming calls of a number": _calls(direction=Direction.INBOUND, number=NUMBER),
     "usage by day": lambda engine, id_: usage_by_day(engine, id_, BERLIN, BEGIN_MS, END_MS),
     "usage by number": lambda engine, id_: usage_by_number(engine, id_, BEGIN_MS, END_MS),
     "usage by outcome": lambda engine, id_: usage_by_outcome(engine, id_, BEGIN_MS + 7, MIDDLE_MS),
     "balance": lambda engine, id_: balance_at(engine, id_, MIDDLE_MS),
-    "one call": lambda engine, _: find_call(engine, f"CA{FEW:032x}"),
+    "one call": lambda engine, _: find_calls(engine, f"CA{FEW:032x}"),
 }
 
 

@@ -40,13 +40,14 @@ def test_calls_with_the_times_of_the_zone(engine: Engine) -> None:
         "end": "completed",
         "duration_s": "90",
         "credits": "1",
+        "direction": "inbound",
     }
 
 
 def test_a_call_that_goes_on_has_no_end(engine: Engine) -> None:
     write(engine, [Told(NOON_MS, duration_s=None)])
     [_, row] = csv.reader(export_calls(engine, ACCOUNT, BERLIN))
-    assert row[-4:] == ["", "", "", "1"]
+    assert row[-5:] == ["", "", "", "1", "inbound"]
 
 
 def test_calls_that_are_chosen(engine: Engine) -> None:

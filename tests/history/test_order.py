@@ -93,10 +93,10 @@ def test_what_is_told_is_what_happened(engine: Engine, data: st.DataObject, log:
 
 
 def _check_call(engine: Engine, told: ToldCall) -> None:
-    found = find_call(engine, told.call_sid)
+    found = find_call(engine, told.account_id, told.call_sid)
     assert found is not None
     assert told.expected is not None
-    assert (found.account_id, found.number) == (told.account_id, told.number)
+    assert (found.number, found.direction) == (told.number, told.direction)
     assert found.started_at_ms == told.started_at_ms
     for field in ("outcome", "reason", "credits", "end", "duration_s"):
         assert getattr(found, field) == getattr(told.expected, field), field

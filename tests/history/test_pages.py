@@ -9,7 +9,7 @@ from typing import TypeVar
 import pytest
 from sqlalchemy import Engine
 
-from gatekeeper.domain.call import CallEnd, Decision, Reason
+from gatekeeper.domain.call import CallEnd, Decision, Direction, Reason
 from gatekeeper.domain.entry import Entry, EntryType
 from gatekeeper.history.call import REASONS_OF, Call, Outcome
 from gatekeeper.history.queries import (
@@ -21,6 +21,7 @@ from gatekeeper.history.queries import (
     calls_page,
     entries_page,
     find_call,
+    find_calls,
 )
 from gatekeeper.history.store import LOG_START, record
 from tests.history.written import ACCOUNT, NUMBER, OTHER, OTHER_NUMBER, Told, ms, write
@@ -45,10 +46,10 @@ def all_of(read: Callable[[str | None], Page[T]]) -> list[T]:
 @pytest.fixture
 def told(engine: Engine) -> list[Told]:
     """Calls of every kind, one a minute but for some that begin together; and another account's."""
-    kinds = product((NUMBER, OTHER_NUMBER), REASONS, (2, 60, None))
+    kinds = product((NUMBER, OTHER_NUMBER), REASONS, (2, 60, None), Direction)
     told = [
-        Told(NOON_MS + place // 2 * 60_000, reason, duration_s, number)
-        for place, (number, reason, duration_s) in enumerate([*kinds] * 2)
+        Told(NOON_MS + place // 2 * 60_000, reason, duration_s, number, direction=direction)
+        for place, (number, reason, duration_s, direction) in enumerate([*kinds])
     ]
     write(engine, told)
     write(engine, [Told(NOON_MS, account_id=OTHER)], first=len(told))
@@ -75,7 +76,8 @@ def test_entries_are_read_backwards_without_a_gap(
 @pytest.mark.parametrize(
     "chosen",
     [
-        CallFilter(number=number, outcome=outcome, reason=reason)
+        CallFilter(number=number, outcome=outcome, reason=reason, direction=direction)
+        for direction in (None, *Direction)
         for number in (None, NUMBER)
         for outcome in (None, Outcome.HUNG_UP, Outcome.DROPPED)
         for reason in (None, Reason.PURCHASED, Reason.ACCOUNT_SUSPENDED)
@@ -90,6 +92,7 @@ def test_calls_are_those_chosen_newest_first(
         (call.at_ms, call.number, outcome_of(call), call.reason)
         for call in told
         if chosen.number in (None, call.number)
+        and chosen.direction in (None, call.direction)
         and chosen.outcome in (None, outcome_of(call))
         and chosen.reason in (None, call.reason)
     ]
@@ -135,14 +138,16 @@ def test_an_account_without_history(engine: Engine) -> None:
     assert entries_page(engine, ACCOUNT) == Page([], None)
     assert calls_page(engine, ACCOUNT) == Page([], None)
     assert balance_at(engine, ACCOUNT, NOON_MS) is None
-    assert find_call(engine, "CA" + "0" * 32) is None
+    assert find_call(engine, ACCOUNT, "CA" + "0" * 32) is None
+    assert find_calls(engine, "CA" + "0" * 32) == []
 
 
 def test_a_call_is_found_by_its_callsid(engine: Engine) -> None:
     [call_sid] = write(engine, [Told(NOON_MS, duration_s=90)])
-    assert find_call(engine, call_sid) == Call(
+    call = Call(
         account_id=ACCOUNT,
         call_sid=call_sid,
+        direction=Direction.INBOUND,
         number=NUMBER,
         outcome=Outcome.CONVERSATION,
         reason=Reason.ALLOTMENT,
@@ -153,12 +158,14 @@ def test_a_call_is_found_by_its_callsid(engine: Engine) -> None:
         duration_s=90,
         debits=1,
     )
+    assert find_call(engine, ACCOUNT, call_sid) == call
+    assert find_calls(engine, call_sid) == [call]
+    assert find_call(engine, OTHER, call_sid) is None
 
 
 def test_a_dropped_call_was_decided_so(engine: Engine) -> None:
     [call_sid] = write(engine, [Told(NOON_MS, Reason.ACCOUNT_SUSPENDED)])
-    call = find_call(engine, call_sid)
-    assert call is not None
+    [call] = find_calls(engine, call_sid)
     assert (call.decision, call.credits) == (Decision.DROP, 0)
 
 

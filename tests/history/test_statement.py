@@ -8,25 +8,29 @@ from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Engine, event, inspect, text
 
 from gatekeeper.domain.entry import Entry, EntryType
-from gatekeeper.history import migrations
 from gatekeeper.history.call import CALL_ENTRIES
 from gatekeeper.history.engine import open_history, writing
 from gatekeeper.history.export import STATEMENT_HEADER, export_statement
 from gatekeeper.history.migrations import Tables, examine_tables, migrate
 from gatekeeper.history.queries import BadCursor, entries_page, find_entry, statement_page
+from gatekeeper.history.rows import entry_row
 from gatekeeper.history.store import LOG_START, record
+from gatekeeper.web.portal.statement import statement_line
+from tests.history.older import insert_into_older, migrate_to
 from tests.history.test_cost import FEW, MANY, RATIO_MAX, steps, year
 from tests.history.written import ACCOUNT, OTHER, ms, write
 
 NOON_MS = ms("2026-03-01T12:00")
 BERLIN = ZoneInfo("Europe/Berlin")
 LINES = 60
-NOT_IN_STATEMENTS = CALL_ENTRIES | {EntryType.TOPOFF_REQUESTED}
+NOT_IN_STATEMENTS = CALL_ENTRIES | {
+    EntryType.TOPOFF_REQUESTED,
+    EntryType.ACCOUNT_CHANGED,
+    EntryType.INCIDENT_RESOLVED,
+}
 
 
 def line(
@@ -125,17 +129,21 @@ def test_an_export_is_complete_and_says_what_was_paid(engine: Engine) -> None:
     )
     failed = replace(line(3, EntryType.TOPOFF_FAILED), detail="4000 usd")
     old = line(1, EntryType.TOPOFF_SUCCEEDED)
-    store(engine, [line(0), old, paid, failed])
+    back = replace(line(4, EntryType.CREDITS_CLAWED_BACK), detail="re_1 1050 usd", cause="refund")
+    again = replace(line(5, EntryType.CREDITS_RETURNED), detail="re_1 1050 usd", cause="refund")
+    store(engine, [line(0), old, paid, failed, back, again])
     header, *rows = csv.reader(export_statement(engine, ACCOUNT, BERLIN), strict=True)
     assert header == list(STATEMENT_HEADER)
     told = [dict(zip(header, row, strict=True)) for row in rows]
     assert [(each["paid"], each["currency"]) for each in told] == [
+        ("10.50", "USD"),
+        ("-10.50", "USD"),
         ("", ""),
         ("40.00", "USD"),
         ("", ""),
         ("", ""),
     ]
-    assert told[1] == {
+    assert told[3] == {
         "id": "3-7",
         "time": "2026-03-01T13:00:00+01:00",
         "type": "topoff_succeeded",
@@ -149,13 +157,13 @@ def test_an_export_is_complete_and_says_what_was_paid(engine: Engine) -> None:
         "reference": "top-off",
         "cause": "pi_1",
     }
-    assert told[3]["cause"] == "'=gift"
+    assert told[5]["cause"] == "'=gift"
 
 
 def test_a_database_with_entries_gets_the_index(database_url: str) -> None:
     engine = open_history(database_url)
-    _migrate_to(engine, "0001")
-    store(engine, [line(0)])
+    migrate_to(engine, "0001")
+    insert_into_older(engine, "entries", entry_row(line(0)))
     assert examine_tables(engine) is Tables.OUTDATED
     assert "entries_of_statement" not in _indexes(engine)
     migrate(engine)
@@ -165,10 +173,15 @@ def test_a_database_with_entries_gets_the_index(database_url: str) -> None:
     engine.dispose()
 
 
-def _migrate_to(engine: Engine, revision: str) -> None:
+def test_a_line_of_a_newer_version_is_shown_as_it_is(engine: Engine) -> None:
+    store(engine, [line(0)])
     with writing(engine) as connection:
-        config: Config = migrations._config(connection)
-        command.upgrade(config, revision)
+        connection.execute(text("UPDATE entries SET type = 'credits_borrowed'"))
+    (told,) = statement_page(engine, ACCOUNT).items
+    assert (told.type, told.purchased_delta) == ("credits_borrowed", 5)
+    _, row = export_statement(engine, ACCOUNT, BERLIN)
+    assert "credits_borrowed" in row
+    assert statement_line(told).what == "credits_borrowed"
 
 
 def _indexes(engine: Engine) -> set[str | None]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Engine
 
-from gatekeeper.domain.call import CallEnd, Reason
+from gatekeeper.domain.call import CallEnd, Direction, Reason
 from gatekeeper.domain.entry import Entry, EntryType
 from gatekeeper.history.store import LOG_START, record
 
@@ -32,6 +32,7 @@ class Told:
     duration_s: int | None = 60
     number: str = NUMBER
     account_id: str = ACCOUNT
+    direction: Direction = Direction.INBOUND
 
     @property
     def is_dropped(self) -> bool:
@@ -74,4 +75,5 @@ def _entry(number: int, place: int, call: Told, type_: EntryType, cause: str, de
         cause=cause,
         number=call.number,
         detail=detail,
+        direction=call.direction,
     )

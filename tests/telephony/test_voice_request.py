@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from gatekeeper.domain.call import CallEnd, CallId
+from gatekeeper.domain.call import CallEnd, CallId, Direction
 from gatekeeper.telephony.request import (
     LIVE_STATUSES,
     MAX_BODY_BYTES,
@@ -100,7 +100,7 @@ def test_an_incoming_call() -> None:
     request = request_with()
     assert request.call == CallId(ACCOUNT_SID, CALL_SID)
     assert request.gate_number == GATE
-    assert not request.is_outbound
+    assert request.direction is Direction.INBOUND
     assert not request.is_child_leg
     assert request.end is None
     assert request.duration_s is None
@@ -118,7 +118,16 @@ def test_a_caller_may_be_anything(caller: str) -> None:
 @pytest.mark.parametrize("direction", ["outbound-api", "outbound-dial"])
 def test_the_account_of_an_outbound_call_is_found_by_from(direction: str) -> None:
     request = request_with(Direction=direction, From=GATE, To="sip:guest@example.com")
-    assert request.is_outbound
+    assert request.direction is Direction.OUTBOUND
+    assert request.gate_number == GATE
+
+
+@pytest.mark.parametrize(
+    "direction", ["inbound", "trunking-originating", "INBOUND", " outbound", "'", "\x00", "9" * 999]
+)
+def test_a_direction_that_is_not_known_is_taken_for_a_call_to_us(direction: str) -> None:
+    request = request_with(Direction=direction)
+    assert request.direction is Direction.INBOUND
     assert request.gate_number == GATE
 
 

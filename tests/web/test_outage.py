@@ -11,6 +11,7 @@ import pytest
 from redis import Redis
 from structlog.typing import EventDict
 
+from gatekeeper.domain.call import Direction
 from gatekeeper.domain.entry import EntryType
 from gatekeeper.domain.route import Route
 from gatekeeper.sandbox.valkey import EmbeddedValkey
@@ -217,18 +218,22 @@ def test_a_debit_carried_out_after_all_counts_as_it_was_told(
     assert debits(gate, able, call) == (1 if policy == "answer" else 0)
 
 
+@pytest.mark.parametrize("said", ["inbound", "outbound-api"])
 def test_an_end_that_reaches_another_process_first_is_debited_once(
-    server: EmbeddedValkey,
+    server: EmbeddedValkey, said: str
 ) -> None:
     gate = Gate(server.url)
     able = gate.open_account(5)
+    parties = {"Direction": said, "From": NUMBER, "To": NUMBER}
     gate.incoming(new_call())
     with STOPPED.strikes(server):
         call = new_call()
-        assert gate.incoming(call).answered
-    Gate(server.url).status(call)
+        assert gate.incoming(call, **parties).answered
+    Gate(server.url).status(call, **parties)
     until_recorded(gate)
-    gate.status(call)
+    gate.status(call, **parties)
+    told = {entry.direction for entry in gate.entries(able) if entry.ref == call}
+    assert told == {Direction(said.partition("-")[0])}
     assert debits(gate, able, call) == 1
     assert gate.balance(able) == 3
 

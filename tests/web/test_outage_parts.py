@@ -182,6 +182,7 @@ def test_what_cannot_be_recorded_at_the_end_is_logged(logged: list[EventDict]) -
             "why": "process_ended",
             "call": line.call.call_sid,
             "number": "+1555*****11",
+            "direction": "inbound",
             "told": "answer",
             "end": "completed",
         }

@@ -7,6 +7,7 @@ import json
 import pytest
 from structlog.typing import EventDict
 
+from gatekeeper.domain.call import Direction
 from gatekeeper.domain.route import DropMessage, Route
 from tests.web.gate import CALLER, DEFAULT_URL, NUMBER, SUBACCOUNT_SID, Gate, days_ago, new_call
 
@@ -86,6 +87,26 @@ def test_an_outbound_call_is_paid_by_the_account_it_comes_from(gate: Gate) -> No
     assert (gate.balance(able), gate.balance(baker)) == (1, 2)
 
 
+@pytest.mark.parametrize("credits", [1, 0])
+@pytest.mark.parametrize(
+    ("said", "direction"),
+    [
+        ("outbound-api", Direction.OUTBOUND),
+        ("inbound", Direction.INBOUND),
+        ("odd", Direction.INBOUND),
+    ],
+)
+def test_every_entry_of_a_call_says_which_way_it_went(
+    gate: Gate, credits: int, said: str, direction: Direction
+) -> None:
+    able, call = gate.open_account(credits), new_call()
+    parties = {"Direction": said, "From": NUMBER, "To": NUMBER}
+    gate.incoming(call, **parties)
+    gate.status(call, **parties)
+    told = [entry for entry in gate.entries(able) if entry.ref == call]
+    assert [entry.direction for entry in told] == [direction] * 2
+
+
 def test_a_number_that_is_nobodys_is_rejected(gate: Gate, logged: list[EventDict]) -> None:
     able = gate.open_account(1)
     answer = gate.incoming(new_call(), To="+15550009999")
@@ -163,6 +184,7 @@ def test_a_decision_is_one_log_line_without_whole_numbers(
         "log_level": "info",
         "account": able,
         "call": call,
+        "direction": "inbound",
         "number": "+1555*****11",
         "caller": "+1555*****21",
         "decision": "answer",

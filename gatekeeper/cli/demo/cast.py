@@ -17,7 +17,7 @@ DECLINED_CARD = "4000000000000341"
 
 @dataclass(slots=True)
 class Customer:
-    """A customer of the demo, and the calls that reached it."""
+    """A customer of the demo, and the calls to and from its number."""
 
     name: str
     email: str

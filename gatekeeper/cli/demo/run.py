@@ -16,14 +16,18 @@ from rich.live import Live
 
 from gatekeeper.bootstrap import Parts
 from gatekeeper.cli.demo.board import draw_board, draw_sums
-from gatekeeper.cli.demo.story import CALLER, Story, StoryStuckError
+from gatekeeper.cli.demo.cast import Customer
+from gatekeeper.cli.demo.story import CALLER, Story, StoryStuckError, call_out
 from gatekeeper.cli.demo.sums import Sum, reckon
 from gatekeeper.ledger.sign_ins import LINK_LIFE_S
+from gatekeeper.sandbox.caller import CallResult, TwilioCaller
 from gatekeeper.sandbox.stack import ADMIN_EMAIL, LocalStack, StackError
 from gatekeeper.settings import load_settings, refuse_live_key
 
 _PACE_S = 0.15
 _BETWEEN_CALLS_S = 1.0
+#: Of the calls that go on: about so many are made by AI Calling.
+_OUTBOUND_SHARE = 0.25
 
 
 @click.command()
@@ -103,6 +107,12 @@ def _tell_how_to_sign_in(console: Console, parts: Parts, addressees: dict[str, s
     console.print()
 
 
+def _call_either_way(caller: TwilioCaller, customer: Customer) -> CallResult:
+    if random.random() < _OUTBOUND_SHARE:  # noqa: S311 - any will do
+        return call_out(caller, customer)
+    return caller.call(to=customer.number, from_=CALLER)
+
+
 class _Show:
     """The story and its display, which is a live table on a terminal and lines elsewhere."""
 
@@ -148,7 +158,7 @@ class _Show:
         with stack.caller() as caller, Live(console=self._console, auto_refresh=False) as live:
             while True:
                 customer = random.choice(self._story.customers)  # noqa: S311 - any will do
-                customer.calls.append(caller.call(to=customer.number, from_=CALLER))
+                customer.calls.append(_call_either_way(caller, customer))
                 live.update(draw_board(self._story, self._scenes, self._addresses), refresh=True)
                 stack.check_running()
                 time.sleep(_BETWEEN_CALLS_S)

@@ -27,6 +27,11 @@ class StoryStuckError(RuntimeError):
     """Something that had to happen did not."""
 
 
+def call_out(caller: TwilioCaller, customer: Customer) -> CallResult:
+    """Make a call from a customer's number, as AI Calling does."""
+    return caller.call(to=CALLER, from_=customer.number, direction="outbound-api")
+
+
 @dataclass(slots=True)
 class Story:
     """Plays the demo. `tell` is given a line for each scene, `refresh` is called between calls."""
@@ -109,6 +114,8 @@ class Story:
         self._wait_for("the new month", lambda: self._account(echo).cycle_no == 2)  # noqa: PLR2004
         self.tell(f"{echo.name}: a call in the new month")
         self._calls(caller, echo, 1)
+        self.tell(f"{echo.name}: AI Calling calls somebody back; one credit, as for any call")
+        self._add(echo, call_out(caller, echo))
 
     def _a_refund(self) -> None:
         bright, _, _, _ = self.customers

@@ -9,10 +9,10 @@ from datetime import date, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from gatekeeper.domain.call import Reason
+from gatekeeper.domain.call import Direction, Reason
 from gatekeeper.domain.phone import is_e164
 from gatekeeper.history.call import Outcome
-from gatekeeper.history.queries import ALL_CALLS, CallFilter
+from gatekeeper.history.queries import CallFilter
 from gatekeeper.history.usage import midnight_ms
 from gatekeeper.web.portal.call_words import REASON_LABELS
 
@@ -27,7 +27,7 @@ _Span = tuple[int | None, int | None]
 class CallChoice:
     """What is chosen. `values` are the fields of the form that are filled in, by name.
 
-    While there are problems, a sentence for each field that has one, nothing is chosen.
+    While there are problems, a sentence for each field that has one, no field's choice counts.
     """
 
     values: Mapping[str, str]
@@ -35,8 +35,11 @@ class CallChoice:
     problems: Mapping[str, str]
 
 
-def read_choice(fields: Mapping[str, str], zone: ZoneInfo) -> CallChoice:
-    """Read the fields of the form, each of which may be missing; days are those of a zone."""
+def read_choice(fields: Mapping[str, str], zone: ZoneInfo, direction: Direction) -> CallChoice:
+    """Read the fields of the form of calls of one direction.
+
+    Each field may be missing; days are those of a zone.
+    """
     given = {name: fields.get(name, "").strip() for name in ("day", "number", "outcome", "reason")}
     values = {name: text for name, text in given.items() if text}
     if "number" in values:
@@ -44,8 +47,8 @@ def read_choice(fields: Mapping[str, str], zone: ZoneInfo) -> CallChoice:
         values["number"] = f"+{values['number'].removeprefix('+')}"
     span = _span(values["day"], zone) if "day" in values else _ALWAYS
     problems = _problems(values, span)
-    chosen = ALL_CALLS if problems else _chosen(values, span or _ALWAYS)
-    return CallChoice(values, chosen, problems)
+    counting = {} if problems else values
+    return CallChoice(values, _chosen(counting, span or _ALWAYS, direction), problems)
 
 
 def _problems(values: Mapping[str, str], span: _Span | None) -> dict[str, str]:
@@ -61,12 +64,13 @@ def _problems(values: Mapping[str, str], span: _Span | None) -> dict[str, str]:
     return problems
 
 
-def _chosen(values: Mapping[str, str], span: _Span) -> CallFilter:
+def _chosen(values: Mapping[str, str], span: _Span, direction: Direction) -> CallFilter:
     return CallFilter(
         *span,
         number=values.get("number"),
         outcome=Outcome(values["outcome"]) if "outcome" in values else None,
         reason=Reason(values["reason"]) if "reason" in values else None,
+        direction=direction,
     )
 
 

@@ -1,18 +1,23 @@
-"""The page of an account's calls, their export, and why each went as it did."""
+"""The pages of an account's calls, their export, and why each went as it did.
+
+AI Receptionist has those that came in, AI Calling those that went out.
+"""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
-from flask import render_template, request, url_for
+from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import NotFound
 
 from gatekeeper.bootstrap import Parts
 from gatekeeper.domain.account import Account
+from gatekeeper.domain.call import Direction
 from gatekeeper.domain.phrasing import zone_of
 from gatekeeper.history.call import Outcome
 from gatekeeper.history.engine import describe_sql_error
@@ -32,30 +37,49 @@ from gatekeeper.web.portal.doorkeeper import Right
 from gatekeeper.web.portal.downloads import csv_download
 from gatekeeper.web.portal.formats import write_minute
 
-_PATH: Final = "/a/<account_id>/calls"
 _CALL_SID: Final = re.compile(r"CA[0-9a-fA-F]{32}")
 
 _log = structlog.get_logger()
 
 
-def add_calls(pages: PortalBlueprint, parts: Parts) -> None:
-    """Add the pages of calls."""
-    _add_list(pages, parts)
-    _add_why(pages, parts)
-    _add_export(pages, parts)
+@dataclass(frozen=True, slots=True)
+class CallPages:
+    """The calls of one direction: where their pages are, and what those say differently.
+
+    `number_label` says which of a call's two numbers is the account's own.
+    """
+
+    direction: Direction
+    path: str
+    title: str
+    number_label: str
+    none_yet: str
+    when_listed: str
+    file_name: str
 
 
-def _add_list(pages: PortalBlueprint, parts: Parts) -> None:
-    @pages.get(_PATH, right=Right.SEE)
+#: Where one call of each direction is shown.
+_WHY: Final = {Direction.INBOUND: "receptionist.why", Direction.OUTBOUND: "calling.why"}
+
+
+def add_calls(pages: PortalBlueprint, parts: Parts, kind: CallPages) -> None:
+    """Add the pages of the calls of one direction."""
+    _add_list(pages, parts, kind)
+    _add_why(pages, parts, kind)
+    _add_export(pages, parts, kind)
+
+
+def _add_list(pages: PortalBlueprint, parts: Parts, kind: CallPages) -> None:
+    @pages.get(kind.path, right=Right.SEE)
     def calls(account_id: str) -> ResponseReturnValue:
         account, after = parts.ledger.accounts.account(account_id), request.args.get("after")
-        choice = read_choice(request.args, zone_of(account.timezone))
+        choice = read_choice(request.args, zone_of(account.timezone), kind.direction)
         try:
             shown = _read_if_possible(parts, account, choice, after)
         except BadCursor:
             return _refuse("There is no such page of calls", account_id, choice)
         facts = _list_facts(account, choice, shown, after)
-        page = render_template("portal/calls.html", **facts)
+        page = render_template("portal/calls.html", section=pages.name, kind=kind, **facts)
         if shown is None:
             return page, 503, RETRY_SOON
         return page, 400 if choice.problems else 200
@@ -92,34 +116,36 @@ def _list_facts(
     }
 
 
-def _add_why(pages: PortalBlueprint, parts: Parts) -> None:
-    @pages.get(f"{_PATH}/<call_sid>", right=Right.SEE)
+def _add_why(pages: PortalBlueprint, parts: Parts, kind: CallPages) -> None:
+    @pages.get(f"{kind.path}/<call_sid>", right=Right.SEE)
     def why(account_id: str, call_sid: str) -> ResponseReturnValue:
         if not _CALL_SID.fullmatch(call_sid):
             raise NotFound
         account = parts.ledger.accounts.account(account_id)
         try:
-            call = find_call(parts.history, call_sid, account_id)
+            call = find_call(parts.history, account_id, call_sid)
         except SQLAlchemyError as error:
             return _unavailable("This call cannot be shown right now", account_id, error)
         if call is None:
             raise NotFound
+        if call.direction is not kind.direction:
+            there = _WHY[call.direction]
+            return redirect(url_for(there, account_id=account_id, call_sid=call.call_sid))
         title = f"Call of {write_minute(call.started_at_ms, account.timezone)}"
-        return render_template(
-            "portal/call.html", account=account, told=why_call(call), title=title
-        )
+        facts = {"account": account, "told": why_call(call), "title": title}
+        return render_template("portal/call.html", section=pages.name, kind=kind, **facts)
 
 
-def _add_export(pages: PortalBlueprint, parts: Parts) -> None:
-    @pages.get(f"{_PATH}.csv", right=Right.SEE)
+def _add_export(pages: PortalBlueprint, parts: Parts, kind: CallPages) -> None:
+    @pages.get(f"{kind.path}.csv", right=Right.SEE)
     def calls_csv(account_id: str) -> ResponseReturnValue:
         zone = zone_of(parts.ledger.accounts.account(account_id).timezone)
-        choice = read_choice(request.args, zone)
+        choice = read_choice(request.args, zone, kind.direction)
         if choice.problems:
             return _refuse("There is no such choice of calls", account_id, choice)
         lines = export_calls(parts.history, account_id, zone, chosen=choice.chosen)
         try:
-            return csv_download(lines, "calls.csv")
+            return csv_download(lines, kind.file_name)
         except SQLAlchemyError as error:
             return _unavailable("Calls cannot be exported right now", account_id, error)
 

@@ -6,7 +6,7 @@ import re
 from html import unescape
 from urllib.parse import urlencode
 
-from gatekeeper.domain.call import CallEnd
+from gatekeeper.domain.call import CallEnd, Direction
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.ledger.store import wall_clock_ms
 from tests.ledger.desk import new_call
@@ -33,14 +33,23 @@ class CallsDesk(BillingDesk):
         duration_s: int | None = 60,
         number: str = NUMBER,
         at_ms: int | None = None,
+        direction: Direction = Direction.INBOUND,
     ) -> str:
-        """Let one call come in, and end unless `end` is None; returns its CallSid."""
+        """Let one call begin, and end unless `end` is None; returns its CallSid."""
         clock = wall_clock_ms if at_ms is None else lambda: at_ms
         calls = Ledger(self.ledger.client, shards=self.ledger.keys.shards, clock=clock).calls
         call = new_call()
-        calls.admit_call(self.id, call, number)
+        calls.admit_call(self.id, call, number, direction)
         if end is not None:
-            calls.settle_call(self.id, call, number, end, duration_s=duration_s, debit_unknown=True)
+            calls.settle_call(
+                self.id,
+                call,
+                number,
+                end,
+                duration_s=duration_s,
+                debit_unknown=True,
+                direction=direction,
+            )
         return call.call_sid
 
     def why(self, call_sid: str, browser: Browser | None = None) -> str:

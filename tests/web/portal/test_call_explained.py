@@ -24,7 +24,7 @@ def test_why_a_call_was_answered(desk: CallsDesk) -> None:
     said = desk.copied().why(call_sid)
     assert "Why The call was answered from the monthly allotment (3 left before it)." in said
     assert "It completed, so its credit stays taken." in said
-    assert f"Number {NUMBER} Outcome Caller answered, full conversation" in said
+    assert f"To number {NUMBER} Outcome Caller answered, full conversation" in said
     assert "Reason From the monthly allotment Credits Used 1" in said
     assert "Length 1 min 5 s" in said
     assert "Balance 23 credits Monthly allotment 3 credits Purchased 20 credits" in said

@@ -321,9 +321,3 @@ def test_history_that_lags_says_up_to_when(desk: CallsDesk, scene: Scene) -> Non
 )
 def test_lengths_are_written_in_full(duration_s: int | None, words: str) -> None:
     assert length_words(duration_s) == words
-
-
-def test_ai_calling_is_left_out_while_the_log_does_not_tell(desk: CallsDesk) -> None:
-    html = desk.copied().get().text
-    assert "AI Receptionist" in html
-    assert "AI Calling" not in html

@@ -2,6 +2,7 @@
 -- same, and settled with it.
 -- KEYS[9] call   KEYS[10] route   KEYS[11] drop message
 -- ARGV[5] CallSid   ARGV[6] the account's number   ARGV[7] seconds a call is kept
+-- ARGV[8] 'outbound', or '' for an inbound call
 -- Replies
 --   {'unknown_account'}, {'cycle_over', …}
 --   {'known' | 'decided', record, allotment, purchased, route, drop message}
@@ -29,14 +30,15 @@ if not account then return { 'unknown_account' } end
 if account.cycle_over then return cycle_over() end
 
 local function answer(code, reason)
-  local record = debit(account, KEYS[9], ARGV[7], ended_first and 'k' or 'o', code, reason, ARGV[6], ARGV[5])
+  local record = debit(account, KEYS[9], ARGV[7], ended_first and 'k' or 'o', code, reason, ARGV[6],
+    ARGV[5], ARGV[8])
   return reply('decided', record, account.allotment, account.purchased, account.custom)
 end
 
 local function drop(code, reason)
   local record = (ended_first and 'c' or 'o') .. 'D' .. code .. 'n0 ' .. explain(account, false)
   redis.call('SET', KEYS[9], record, 'EX', ARGV[7])
-  append(account, 'call_dropped', 0, 0, ARGV[5], reason, ARGV[6], record)
+  append(account, 'call_dropped', 0, 0, ARGV[5], reason, ARGV[6], record, ARGV[8])
   if code ~= 'su' and not account.drop_told then
     redis.call('HSET', ACCOUNT, 'drop_told', '1')
     notify('calls_dropped', 'reason', reason, 'balance', account.balance)
@@ -51,5 +53,6 @@ if account.balance > 0 then
 end
 if not account.topoff_on then return drop('to', 'empty_topoff_off') end
 if account.blocked_by ~= '' then return drop('tf', 'empty_topoff_failed') end
+if account.capped and account.topoff == '' then return drop('tc', 'empty_topoff_capped') end
 if account.balance - 1 < -account.overdraft_limit then return drop('ou', 'empty_overdraft_used') end
 return answer('ov', 'overdraft')

@@ -2,7 +2,7 @@
 -- (R12). The ledger may have decided all the same: what Twilio was told counts.
 -- KEYS[9] call
 -- ARGV[5] CallSid   ARGV[6] the account's number   ARGV[7] seconds a call is kept
--- ARGV[8] what was told: 'answer' or 'drop'
+-- ARGV[8] what was told: 'answer' or 'drop'   ARGV[9] 'outbound', or '' for an inbound call
 -- Replies
 --   {'unknown_account'}
 --   {'recorded'}   the call was not known; it is debited when it completes, if it was answered
@@ -29,7 +29,8 @@ local rest = 'lun0' .. string.sub(known, 7)
 
 if told == 'A' then
   if state == 'e' then
-    debit(account, KEYS[9], ARGV[7], 'k', 'lu', 'ledger_unreachable', ARGV[6], ARGV[5])
+    debit(account, KEYS[9], ARGV[7], 'k', 'lu', 'ledger_unreachable', ARGV[6], ARGV[5],
+      ARGV[9])
     return { 'debited' }
   end
   if state ~= 'o' then return { 'agreed' } end
@@ -38,6 +39,6 @@ if told == 'A' then
 end
 
 if string.sub(known, 6, 6) == '0' or state == 'r' then return { 'agreed' } end
-release(account, known, ARGV[5], ARGV[8], ARGV[6], '')
+release(account, known, ARGV[5], ARGV[8], ARGV[6], '', ARGV[9])
 redis.call('SET', KEYS[9], (state == 'o' and 'o' or 'r') .. 'D' .. rest, 'KEEPTTL')
 return { 'released' }

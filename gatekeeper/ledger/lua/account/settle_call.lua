@@ -4,6 +4,7 @@
 -- ARGV[5] CallSid   ARGV[6] the account's number   ARGV[7] seconds a call is kept
 -- ARGV[8] terminal CallStatus   ARGV[9] duration, s, or ''
 -- ARGV[10] '1': a completed call that the ledger never saw was let through and is debited (R12)
+-- ARGV[11] 'outbound', or '' for an inbound call
 -- Replies
 --   {'unknown_account'}, {'cycle_over', …}
 --   {'repeated' | 'kept' | 'released' | 'closed' | 'debited', allotment, purchased}
@@ -21,11 +22,12 @@ local function reply(status)
 end
 
 local function settled(allotment_delta, purchased_delta, type)
-  append(account, type, allotment_delta, purchased_delta, ARGV[5], ARGV[8], ARGV[6], ARGV[9])
+  append(account, type, allotment_delta, purchased_delta, ARGV[5], ARGV[8], ARGV[6], ARGV[9],
+    ARGV[11])
 end
 
 local function debit_late()
-  debit(account, KEYS[9], ARGV[7], 'k', 'lu', 'ledger_unreachable', ARGV[6], ARGV[5])
+  debit(account, KEYS[9], ARGV[7], 'k', 'lu', 'ledger_unreachable', ARGV[6], ARGV[5], ARGV[11])
   settled(0, 0, 'call_settled')
   return reply('debited')
 end
@@ -53,6 +55,6 @@ if completed or not debited then
   return reply(debited and 'kept' or 'closed')
 end
 
-release(account, known, ARGV[5], ARGV[8], ARGV[6], ARGV[9])
+release(account, known, ARGV[5], ARGV[8], ARGV[6], ARGV[9], ARGV[11])
 close_as('r')
 return reply('released')
