@@ -61,15 +61,26 @@ def account_summary(account: Account) -> Document:
 
 
 def topoff_document(account: Account) -> Document:
-    """Describe automatic top-offs; `state` and `id` are those of the one in flight."""
+    """Describe automatic top-offs; `state` and `id` are those of the one in flight.
+
+    While none is, `state` is "capped" when the spending cap lets none begin.
+    """
     return {
         "enabled": account.topoff.enabled,
         "threshold": account.topoff.threshold,
         "amount": account.topoff.amount,
         "overdraft_limit": account.overdraft_limit,
-        "state": account.topoff_state.value if account.topoff_state else None,
+        "spending_cap_minor": account.topoff.spending_cap_minor,
+        "spent_minor": account.spent_minor,
+        "state": _topoff_state(account),
         "id": account.topoff_id or None,
     }
+
+
+def _topoff_state(account: Account) -> str | None:
+    if account.topoff_state:
+        return account.topoff_state.value
+    return "capped" if account.topoff_capped else None
 
 
 def card_document(card: Card) -> Document:
@@ -104,7 +115,7 @@ def account_panel(
         "state": state_word(account),
         "balance": f"{account.balance} (allotment {account.allotment} of {_granted(account)},"
         f" purchased {account.purchased})",
-        "auto top-off": topoff_line(account) + _in_flight_clause(account),
+        "auto top-off": topoff_line(account, currency) + _in_flight_clause(account),
         "card": _card_line(account.card),
         "incident": _incident_line(account, incident),
         "numbers": ", ".join(numbers) or "none",
@@ -143,18 +154,27 @@ def _in_flight_clause(account: Account) -> str:
     return f"; top-off {account.topoff_id} is {account.topoff_state}" if account.topoff_id else ""
 
 
-def topoff_line(account: Account) -> str:
+def topoff_line(account: Account, currency: str) -> str:
     """Tell what automatic top-offs are set to, and what they lack."""
     topoff = account.topoff
     terms = (
         f"{topoff.amount} credits below {topoff.threshold}, overdraft limit"
-        f" {account.overdraft_limit}"
+        f" {account.overdraft_limit}{_cap_clause(account, currency)}"
     )
     if not topoff.enabled:
         return f"off (once on: {terms})"
     if account.card is None:
         return f"on: {terms}; but no card is attached: gatekeeper card set {account.id} --help"
     return f"on: {terms}"
+
+
+def _cap_clause(account: Account, currency: str) -> str:
+    cap_minor = account.topoff.spending_cap_minor
+    if cap_minor is None:
+        return ""
+    spent, cap = format_minor(account.spent_minor, currency), format_minor(cap_minor, currency)
+    paused = " (reached: none begins in this period)" if account.topoff_capped else ""
+    return f", {spent} of a spending cap of {cap} used{paused}"
 
 
 def state_word(account: Account) -> str:
@@ -165,6 +185,8 @@ def state_word(account: Account) -> str:
         return account.blocked_by.label
     if account.topoff_state is not None:
         return f"top-off {account.topoff_state}"
+    if account.topoff_capped:
+        return "spending cap reached"
     return "no card" if account.topoff.enabled and account.card is None else "ok"
 
 

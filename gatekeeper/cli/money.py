@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import re
 import secrets
 from collections.abc import Callable
@@ -14,15 +13,21 @@ import click
 from gatekeeper.cli.account_view import balance_line, card_document, topoff_document, topoff_line
 from gatekeeper.cli.deployment import load_parts
 from gatekeeper.cli.output import json_option, show
-from gatekeeper.cli.parameters import CREDITS, DEFAULT, NumberOrDefault, account_argument
+from gatekeeper.cli.parameters import (
+    CREDITS,
+    DEFAULT,
+    NumberOrDefault,
+    account_argument,
+    by_option,
+)
 from gatekeeper.cli.unknown_outcome import advised_if_unknown
 from gatekeeper.domain.account import MAX_CREDITS, InvalidSettings, TopoffSettings
+from gatekeeper.domain.money import CreditPrice, minor_of_decimal
 from gatekeeper.ledger.accounts import Accounts
 from gatekeeper.ledger.topoffs import RetryAnswer
 from gatekeeper.payments.cards import fetch_card
 
 MAX_REASON_CHARS: Final = 200
-MAX_NAME_CHARS: Final = 80
 _SIGNED = re.compile(r"-[0-9.]+")
 _REFERENCE = re.compile(r"[A-Za-z0-9._:-]{1,80}")
 
@@ -49,23 +54,11 @@ def credits_() -> None:
     """Correct balances by hand."""
 
 
-def _user_name() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user without a name, as in some containers
-        return ""
-
-
 def _correction_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for decorate in (
         json_option,
         click.option("--reference", help="Applied once for each; random when not given."),
-        click.option(
-            "--by",
-            default=_user_name,
-            show_default="the user of this system",
-            help="Who does this: it stands in the account's log.",
-        ),
+        by_option,
         click.option("--reason", required=True, help="Why: it stands in the account's log."),
         click.argument("count", metavar="N", type=CREDITS),
         account_argument,
@@ -117,20 +110,18 @@ def _correct(
     as_json: bool,
 ) -> None:
     reference = reference if reference is not None else f"cli-{secrets.token_hex(8)}"
-    _check_correction(reason, by, reference)
+    _check_correction(reason, reference)
     with advised_if_unknown(
         f"it is not known whether the credits were changed, so run the command again with"
         f" --reference {reference}: it is applied once at most"
     ):
-        applied = apply(
-            account_id, abs(delta), reference=reference, cause=reason.strip(), by=by.strip()
-        )
+        applied = apply(account_id, abs(delta), reference=reference, cause=reason.strip(), by=by)
         found = accounts.account(account_id)
     document = {
         "id": account_id,
         "credits": delta,
         "reference": reference,
-        "by": by.strip(),
+        "by": by,
         "applied": applied,
         "balance": found.balance,
     }
@@ -139,11 +130,10 @@ def _correct(
     show(document, line, as_json=as_json)
 
 
-def _check_correction(reason: str, by: str, reference: str) -> None:
+def _check_correction(reason: str, reference: str) -> None:
     problems: dict[str, str] = {}
-    for name, text, most in (("reason", reason, MAX_REASON_CHARS), ("by", by, MAX_NAME_CHARS)):
-        if not 1 <= len(text.strip()) <= most or not text.isprintable():
-            problems[name] = f"must be 1 to {most} printable characters"
+    if not 1 <= len(reason.strip()) <= MAX_REASON_CHARS or not reason.isprintable():
+        problems["reason"] = f"must be 1 to {MAX_REASON_CHARS} printable characters"
     if not _REFERENCE.fullmatch(reference):
         problems["reference"] = "must be 1 to 80 letters, digits, or any of . _ : -"
     if problems:
@@ -165,6 +155,9 @@ def topoff() -> None:
     type=NumberOrDefault(0, MAX_CREDITS),
     help="How far below zero calls are answered while a top-off can come; default: the amount.",
 )
+@click.option("--cap", help="The most that they may charge in a billing period, such as 100.00.")
+@click.option("--no-cap", is_flag=True, help="Let them charge as often as the threshold asks.")
+@by_option
 @json_option
 def set_topoff(
     account_id: str,
@@ -172,37 +165,58 @@ def set_topoff(
     threshold: int | None,
     amount: int | None,
     overdraft: int | str | None,
+    cap: str | None,
+    by: str,
     *,
+    no_cap: bool,
     as_json: bool,
 ) -> None:
     """Change what is given, and leave the rest. May request a top-off at once."""
+    if cap is not None and no_cap:
+        raise click.UsageError("Give either --cap or --no-cap.")
     given = {"enabled": enabled, "threshold": threshold, "amount": amount}
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     if overdraft is not None:
         changes["overdraft_limit"] = None if overdraft == DEFAULT else overdraft
-    if not changes:
+    if not changes and cap is None and not no_cap:
         raise click.UsageError("Nothing to set: give at least one option.")
     parts = load_parts()
+    price = CreditPrice(parts.settings.credit_price, parts.settings.currency)
+    if cap is not None or no_cap:
+        changes["spending_cap_minor"] = _read_cap(cap, price.currency) if cap is not None else None
     accounts = parts.ledger.accounts
     found = accounts.account(account_id)
     settings: TopoffSettings = replace(found.topoff, **changes)
-    settings.check(found.price_minor or parts.settings.credit_price)
-    accounts.set_topoff(account_id, settings, instead_of=found.topoff)
+    settings.check(found.price_minor or price.minor)
+    accounts.set_topoff(account_id, settings, price=price, instead_of=found.topoff, by=by)
     found = accounts.account(account_id)
-    line = f"auto top-off {topoff_line(found)}; {balance_line(found)}"
+    line = f"auto top-off {topoff_line(found, price.currency)}; {balance_line(found)}"
     show({"id": account_id, "topoff": topoff_document(found)}, line, as_json=as_json)
+
+
+def _read_cap(text: str, currency: str) -> int:
+    try:
+        return minor_of_decimal(text, currency)
+    except ValueError as error:
+        raise InvalidSettings({"spending_cap": f"must be an amount of money: {error}"}) from error
 
 
 @topoff.command()
 @account_argument
+@by_option
 @json_option
-def retry(account_id: str, *, as_json: bool) -> None:
+def retry(account_id: str, by: str, *, as_json: bool) -> None:
     """Try again to charge for the top-off that failed last."""
     ledger = load_parts().ledger
     incident_id = ledger.accounts.account(account_id).incident_id
-    answer = ledger.topoffs.request_topoff(account_id, incident_id)
+    answer = ledger.topoffs.request_topoff(account_id, incident_id, by=by)
     if answer is RetryAnswer.NO_SUCH_INCIDENT:
         raise click.ClickException(f"nothing to retry: no top-off of {account_id} stands as failed")
+    if answer is RetryAnswer.CAPPED:
+        raise click.ClickException(
+            f"not retried: the spending cap of {account_id} is reached; raise it by `gatekeeper"
+            f" topoff set {account_id} --cap AMOUNT`, or wait for the next billing period"
+        )
     found = ledger.accounts.account(account_id)
     lines = {
         RetryAnswer.REQUESTED: "requested again",
@@ -226,14 +240,17 @@ def card() -> None:
 @account_argument
 @click.option("--customer", required=True, metavar="cus_…", help="Stripe's customer.")
 @click.option("--payment-method", required=True, metavar="pm_…", help="A card of that customer.")
+@by_option
 @json_option
-def set_card(account_id: str, customer: str, payment_method: str, *, as_json: bool) -> None:
+def set_card(
+    account_id: str, customer: str, payment_method: str, by: str, *, as_json: bool
+) -> None:
     """Attach a card, once Stripe confirms it; resolves an open incident."""
     parts = load_parts()
     accounts = parts.ledger.accounts
     accounts.account(account_id)  # before Stripe is asked in vain
     attached = fetch_card(parts.stripe, customer, payment_method)
-    accounts.set_card(account_id, attached)
+    accounts.set_card(account_id, attached, by=by)
     found = accounts.account(account_id)
     document = {
         "id": account_id,
@@ -246,8 +263,9 @@ def set_card(account_id: str, customer: str, payment_method: str, *, as_json: bo
 
 @card.command(name="remove")
 @account_argument
+@by_option
 @json_option
-def remove_card(account_id: str, *, as_json: bool) -> None:
+def remove_card(account_id: str, by: str, *, as_json: bool) -> None:
     """Take the account's card away."""
-    load_parts().ledger.accounts.remove_card(account_id)
+    load_parts().ledger.accounts.remove_card(account_id, by=by)
     show({"id": account_id, "card": None}, f"{account_id} has no card now", as_json=as_json)

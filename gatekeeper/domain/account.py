@@ -8,10 +8,10 @@ import zoneinfo
 from dataclasses import dataclass
 
 from gatekeeper.domain.call import Standing
-from gatekeeper.domain.cycle import Interval
+from gatekeeper.domain.cycle import Interval, period_of
 from gatekeeper.domain.email_address import is_email_address
 from gatekeeper.domain.incident import FailureReason
-from gatekeeper.domain.topoff import TopoffState
+from gatekeeper.domain.topoff import TopoffState, passes_cap
 
 #: No balance, threshold or amount is ever larger; keeps sums far from what Lua rounds.
 MAX_CREDITS = 1_000_000
@@ -19,6 +19,8 @@ MAX_CREDITS = 1_000_000
 #: https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
 MAX_CHARGE_MINOR = 99_999_999
 MIN_CHARGE_MINOR = 50
+#: Of top-offs in a period; above it somebody has mistyped.
+MAX_CAP_MINOR = 100 * MAX_CHARGE_MINOR
 
 _ID = re.compile(r"acct_[0-9a-z]{12}\Z")
 _ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
@@ -87,15 +89,17 @@ def is_timezone(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class TopoffSettings:
-    """What a customer chose for automatic top-offs. All numbers are credits.
+    """What a customer chose for automatic top-offs. Numbers are credits unless said otherwise.
 
-    `overdraft_limit` None means one top-off amount (R5).
+    `overdraft_limit` None means one top-off amount (R5). `spending_cap_minor` is the most that they
+    may charge in one billing period, in minor units; None is no such cap.
     """
 
     enabled: bool
     threshold: int
     amount: int
     overdraft_limit: int | None = None
+    spending_cap_minor: int | None = None
 
     def check(self, price_minor: int) -> None:
         """Raise InvalidSettings if these cannot be served at this price of one credit.
@@ -114,8 +118,23 @@ class TopoffSettings:
             problems["overdraft_limit"] = f"must be a whole number from 0 to {MAX_CREDITS:,}"
         if not problems and self.threshold >= self.amount:
             problems["threshold"] = "must be lower than the top-up amount"
+        if self.spending_cap_minor is not None:
+            if self.spending_cap_minor < 1:
+                problems["spending_cap"] = "must be an amount of money, such as 100, or be left out"
+            elif self.spending_cap_minor > MAX_CAP_MINOR:
+                problems["spending_cap"] = "must be a smaller amount"
+            elif "amount" not in problems and self.would_pass_cap(0, price_minor):
+                problems["spending_cap"] = "must be at least the price of one top-off"
         if problems:
             raise InvalidSettings(problems)
+
+    def would_pass_cap(self, spent_minor: int, price_minor: int) -> bool:
+        """Tell whether one more top-off would pass the cap, at this price of one credit."""
+        return passes_cap(
+            cap_minor=self.spending_cap_minor,
+            spent_minor=spent_minor,
+            amount_minor=self.amount * price_minor,
+        )
 
 
 #: The examples of the promise made to customers; off until switched on.
@@ -141,7 +160,8 @@ class Account:
     `allotment_size` is what a new period grants, `granted` what this one has granted so far, and
     `withheld` how much of that a subscription's status took away. `subscription` is the id of the
     one at Stripe that drives it, "" when none does; `subscription_status` how that stood when it
-    was last read.
+    was last read. `spent_minor` is what top-offs have charged in this period, in minor units, and
+    `topoff_capped` tells that the spending cap lets no more of them begin in it.
     """
 
     id: str
@@ -172,6 +192,8 @@ class Account:
     retry_at_ms: int | None
     route: str
     drop_message: str
+    spent_minor: int = 0
+    topoff_capped: bool = False
 
     @property
     def balance(self) -> int:
@@ -197,4 +219,16 @@ class Account:
             overdraft_limit=self.overdraft_limit,
             topoff_state=self.topoff_state,
             blocked_by=self.blocked_by,
+            topoff_capped=self.topoff_capped,
         )
+
+    def spent_minor_at(self, now_ms: int) -> int:
+        """Tell what top-offs have charged in the period that contains an instant, in minor units.
+
+        The ledger may still hold the period before; and an account that has none is given one once
+        it has a cap.
+        """
+        if self.cycle_end_ms is not None:
+            return self.spent_minor if now_ms < self.cycle_end_ms else 0
+        period = period_of(self.anchor_ms, self.interval, now_ms)
+        return self.spent_minor if period.start_ms <= self.cycle_start_ms else 0

@@ -18,6 +18,7 @@ from gatekeeper.domain.entry import EntryType
 from gatekeeper.domain.grant_audit import GrantAudit
 from gatekeeper.domain.line import Line
 from gatekeeper.domain.purchase_audit import PurchaseAudit
+from gatekeeper.domain.spending_audit import SpendingAudit
 from gatekeeper.domain.topoff import Topoff
 from gatekeeper.domain.topoff_audit import TopoffAudit
 
@@ -27,6 +28,10 @@ _WITHOUT_DELTA: Final = frozenset(
     {
         EntryType.TOPOFF_REQUESTED,
         EntryType.TOPOFF_FAILED,
+        EntryType.TOPOFF_CANCELED,
+        EntryType.TOPOFF_CAPPED,
+        EntryType.INCIDENT_RESOLVED,
+        EntryType.ACCOUNT_CHANGED,
         EntryType.CALL_DROPPED,
         EntryType.CALL_SETTLED,
     }
@@ -58,6 +63,7 @@ class AccountAudit:
         self._purchases = PurchaseAudit(self._problems.append)
         self._clawbacks = ClawbackAudit(self._problems.append)
         self._grants = GrantAudit(self._problems.append)
+        self._spending = SpendingAudit()
         self._corrected: dict[str, int] = {}  # by reference: when last, in ms of the log's clock
         self._followers: dict[str, Callable[[Line], None]] = {
             EntryType.ACCOUNT_OPENED: self._open,
@@ -71,6 +77,8 @@ class AccountAudit:
             EntryType.TOPOFF_REQUESTED: self._topoffs.request,
             EntryType.TOPOFF_SUCCEEDED: self._credit_topoff,
             EntryType.TOPOFF_FAILED: self._topoffs.fail,
+            EntryType.TOPOFF_CANCELED: self._topoffs.cancel,
+            EntryType.INCIDENT_RESOLVED: self._topoffs.end_incident,
             EntryType.PURCHASE_SUCCEEDED: self._credit_purchase,
             EntryType.CREDITS_ADDED: self._correct,
             EntryType.CREDITS_REMOVED: self._correct,
@@ -124,7 +132,8 @@ class AccountAudit:
             clawbacks, up_to=self._up_to, kept_since_ms=kept_since_ms
         )
         grant_problems = self._grants.differences(self._account)
-        standing = [*self._standing(), *grant_problems]
+        spending_problems = self._spending.differences(self._account)
+        standing = [*self._standing(), *grant_problems, *spending_problems]
         return [*self._problems, *standing, *topoff_problems, *clawback_problems]
 
     def _pass_reading(self) -> None:
@@ -133,6 +142,7 @@ class AccountAudit:
         self._summed = (self._allotment, self._purchased, self._cycles)
         self._topoffs.pass_reading()
         self._grants.pass_reading()
+        self._spending.pass_reading()
 
     def _name_break(self, line: Line) -> None:
         self._problems.append(
@@ -155,10 +165,12 @@ class AccountAudit:
             self._problems.append(f"entry {line.id} opens the account again")
         self._cycles += 1
         self._grants.begin(line)
+        self._spending.begin(line)
 
     def _start_cycle(self, line: Line) -> None:
         self._cycles += 1
         self._grants.begin(line)
+        self._spending.begin(line)
         try:
             start_ms = int(line.ref)
         except ValueError:
@@ -181,6 +193,7 @@ class AccountAudit:
 
     def _credit_topoff(self, line: Line) -> None:
         self._topoffs.succeed(line)
+        self._spending.charge(line)
         self._clawbacks.credit(line)
 
     def _credit_purchase(self, line: Line) -> None:

@@ -54,6 +54,9 @@ _BECAUSE: Final = {
         "because the balance was {before.balance} and the last top-off had failed:"
         " {before.blocked_by.label}"
     ),
+    Reason.EMPTY_TOPOFF_CAPPED: (
+        "because the balance was {before.balance} and the spending cap let no top-off begin"
+    ),
     Reason.EMPTY_OVERDRAFT_USED: (
         "because the balance was {before.balance} and the overdraft limit of"
         " {before.overdraft_limit} was used up"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
@@ -17,6 +18,9 @@ _ZERO_DECIMAL: Final = frozenset(
 
 #: Source: the same page, "Three-decimal currencies".
 _THREE_DECIMAL: Final = frozenset({"BHD", "JOD", "KWD", "OMR", "TND"})
+
+#: Commas between thousands alone: in "100,50" one would be a decimal point to some.
+_TYPED: Final = re.compile(r"([0-9]{1,12}|[0-9]{1,3}(,[0-9]{3}){1,3})(\.[0-9]{1,3})?", re.ASCII)
 
 #: As in the Unicode CLDR's English locale, where only the American dollar is a bare "$".
 _SYMBOLS: Final[dict[str, str]] = {
@@ -34,6 +38,14 @@ _SYMBOLS: Final[dict[str, str]] = {
     "MXN": "MX$",
     "NZD": "NZ$",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class CreditPrice:
+    """What a credit costs unless an account has its own price, in minor units of `currency`."""
+
+    minor: int
+    currency: str
 
 
 def format_minor(amount_minor: int, currency: str) -> str:
@@ -55,6 +67,19 @@ def format_minor(amount_minor: int, currency: str) -> str:
 def decimal_of_minor(amount_minor: int, currency: str) -> str:
     """Write an amount for a spreadsheet: "4200.00", without its currency and without commas."""
     return str(Decimal(amount_minor).scaleb(-_decimals(currency.upper())))
+
+
+def minor_of_decimal(text: str, currency: str) -> int:
+    """Read an amount as people type it: "100", "100.50", "1,000". The opposite of the above.
+
+    Raises ValueError for what is no amount, is below zero, or has more decimals than the currency.
+    """
+    if not _TYPED.fullmatch(text.strip()):
+        raise ValueError("an amount is written like 100 or 100.50")
+    amount = Decimal(text.strip().replace(",", "")).scaleb(_decimals(currency.upper()))
+    if amount != amount.to_integral_value():
+        raise ValueError(f"{currency.upper()} has no smaller unit than that")
+    return int(amount)
 
 
 def _decimals(code: str) -> int:

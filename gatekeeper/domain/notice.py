@@ -19,6 +19,7 @@ class NoticeKind(StrEnum):
     BALANCE_LOW = "balance_low"
     CREDITS_CLAWED_BACK = "credits_clawed_back"
     PURCHASE_SUCCEEDED = "purchase_succeeded"
+    SPENDING_CAP_REACHED = "spending_cap_reached"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,24 @@ class PurchaseSucceeded:
     balance: int
 
 
+@dataclass(frozen=True, slots=True)
+class SpendingCapReached:
+    """One more top-off, of `amount_minor`, would pass the spending cap of this billing period.
+
+    `spent_minor` is what top-offs have charged in it. They go on at `resumes_at_ms`.
+    """
+
+    id: str
+    account_id: str
+    at_ms: int
+    cap_minor: int
+    spent_minor: int
+    amount_minor: int
+    currency: str
+    resumes_at_ms: int
+    balance: int
+
+
 Notice = (
     TopoffSucceeded
     | TopoffFailed
@@ -115,6 +134,7 @@ Notice = (
     | BalanceLow
     | CreditsClawedBack
     | PurchaseSucceeded
+    | SpendingCapReached
 )
 
 KIND_OF_NOTICE: dict[type[Notice], NoticeKind] = {
@@ -124,4 +144,5 @@ KIND_OF_NOTICE: dict[type[Notice], NoticeKind] = {
     BalanceLow: NoticeKind.BALANCE_LOW,
     CreditsClawedBack: NoticeKind.CREDITS_CLAWED_BACK,
     PurchaseSucceeded: NoticeKind.PURCHASE_SUCCEEDED,
+    SpendingCapReached: NoticeKind.SPENDING_CAP_REACHED,
 }

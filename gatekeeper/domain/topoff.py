@@ -30,8 +30,9 @@ class TopoffState(StrEnum):
 
 
 #: Every move there is. The ledger's scripts are given this table and refuse what it lacks.
-#: `requested → canceled`: auto top-off was switched off before a charge began.
-#: `charging → canceled`: it was switched off before Stripe was reached. No PaymentIntent is stored,
+#: `requested → canceled`: auto top-off was switched off, or its charge would pass the spending cap,
+#: before it began.
+#: `charging → canceled`: that happened before Stripe was reached. No PaymentIntent is stored,
 #: and none will be, so nothing was charged and nothing can be.
 #: `failed → succeeded`: a late success (R10). Money that arrived is credited, whatever was
 #: believed before.
@@ -53,6 +54,14 @@ class TopoffCause(StrEnum):
 
     AUTOMATIC = "automatic"
     RETRY = "retry"
+
+
+class CancelCause(StrEnum):
+    """Why a top-off was canceled."""
+
+    SWITCHED_OFF = "switched_off"
+    SUSPENDED = "suspended"
+    SPENDING_CAP = "spending_cap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +93,7 @@ def topoff_is_due(
     threshold: int,
     enabled: bool,
     suspended: bool,
+    capped: bool,
     in_flight: bool,
     blocked: bool,
     retry_at_ms: int | None,
@@ -91,11 +101,20 @@ def topoff_is_due(
 ) -> bool:
     """Tell whether a look at the threshold requests a top-off (R6, and R8's cool-downs).
 
-    At the threshold nothing happens; below it one top-off is requested. A block stands until
-    `retry_at_ms` has passed; a block without one stands until a person acts.
+    At the threshold nothing happens; below it one top-off is requested, unless the spending cap
+    lets none begin. A block stands until `retry_at_ms` has passed; a block without one stands until
+    a person acts.
     """
-    if not enabled or suspended or in_flight or balance >= threshold:
+    if not enabled or suspended or capped or in_flight or balance >= threshold:
         return False
     if not blocked:
         return True
     return retry_at_ms is not None and now_ms >= retry_at_ms
+
+
+def passes_cap(*, cap_minor: int | None, spent_minor: int, amount_minor: int) -> bool:
+    """Tell whether a top-off that costs `amount_minor` would pass the spending cap of a period.
+
+    `spent_minor` is what top-offs have charged in it. Without a cap none does.
+    """
+    return cap_minor is not None and spent_minor + amount_minor > cap_minor

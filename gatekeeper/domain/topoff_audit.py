@@ -15,10 +15,14 @@ class TopoffAudit:
         self._report = report
         self._requested: dict[str, int] = {}  # when, in ms of the log's clock
         self._unresolved: set[str] = set()
+        self._failed: set[str] = set()
+        self._canceled: set[str] = set()
+        self._ended: set[str] = set()  # incidents
         self._credited: dict[str, Line] = {}
         self._paid_by: dict[str, str] = {}
         self._requested_then: frozenset[str] = frozenset()
         self._unresolved_then: frozenset[str] = frozenset()
+        self._canceled_then: frozenset[str] = frozenset()
 
     @property
     def credited(self) -> Collection[str]:
@@ -48,11 +52,28 @@ class TopoffAudit:
     def fail(self, line: Line) -> None:
         """Take in a failure."""
         self._resolve(line.ref)
+        self._failed.add(line.ref)
+
+    def cancel(self, line: Line) -> None:
+        """Take in that it was canceled, with nothing charged."""
+        self._resolve(line.ref)
+        if line.ref in self._canceled:
+            self._report(f"top-off {line.ref} was canceled twice")
+        self._canceled.add(line.ref)
+
+    def end_incident(self, line: Line) -> None:
+        """Take in the end of an incident, which has the id of the top-off that failed."""
+        if line.ref not in self._failed:
+            self._report(f"incident {line.ref} was resolved, but no such top-off had failed")
+        if line.ref in self._ended:
+            self._report(f"incident {line.ref} was resolved twice")
+        self._ended.add(line.ref)
 
     def pass_reading(self) -> None:
         """Note how things stood when the account was read."""
         self._requested_then = frozenset(self._requested)
         self._unresolved_then = frozenset(self._unresolved)
+        self._canceled_then = frozenset(self._canceled)
 
     def differences(
         self,
@@ -73,6 +94,8 @@ class TopoffAudit:
                 continue
             if topoff.state.in_flight and topoff_id not in owed:
                 yield f"top-off {topoff_id} is {topoff.state}, but no charge is owed for it"
+            if topoff_id in self._canceled_then and topoff.state is not TopoffState.CANCELED:
+                yield f"top-off {topoff_id} was canceled, but it is {topoff.state}"
             yield from self._paid(topoff)
 
     def _resolve(self, topoff_id: str) -> None:
@@ -83,7 +106,7 @@ class TopoffAudit:
     def _in_flight(self, current: str, topoffs: Mapping[str, Topoff | None]) -> Iterator[str]:
         if current and current not in self._unresolved_then:
             yield f"top-off {current} is in flight, but no entry says so"
-        # A top-off that was canceled has no entry of its own: its record tells.
+        # Of one that was canceled before there were entries of it, its record tells.
         for topoff_id in sorted(self._unresolved_then - {current}):
             topoff = topoffs.get(topoff_id)
             if topoff is not None and topoff.state is not TopoffState.CANCELED:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gatekeeper.domain.account import Account
+from gatekeeper.domain.change import write_detail
 from gatekeeper.domain.cycle import Interval, Period, period_of
 from gatekeeper.ledger.errors import DrivenBySubscription
 from gatekeeper.ledger.store import Store
@@ -25,9 +26,15 @@ class Cycles:
         return self.start_cycle(account.id, period_of(account.anchor_ms, account.interval, now_ms))
 
     def set_cycle(
-        self, account_id: str, *, allotment: int, anchor_ms: int, interval: Interval
+        self,
+        account_id: str,
+        *,
+        allotment: int,
+        anchor_ms: int,
+        interval: Interval,
+        by: str = "",
     ) -> None:
-        """Change the allotment, or when it is reset.
+        """Change the allotment, or when it is reset. `by` is who does.
 
         A larger allotment counts at once, by the difference; a smaller one, and a new anchor, from
         the next period on. Raises DrivenBySubscription.
@@ -41,6 +48,7 @@ class Cycles:
             interval,
             period.start_ms,
             period.end_ms,
+            write_detail(by, allotment=allotment, anchor_ms=anchor_ms, interval=interval),
         )
         if reply[0] == "driven":
             raise DrivenBySubscription(account_id, reply[1])

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 _LUA: Final = resources.files("gatekeeper.ledger") / "lua"
 
 
+#: Those of `account` that know what a credit costs, and so whether the spending cap is reached.
+_WITH_CAP: Final = ("begin_charge", "set_topoff", "settle_topoff", "update_account")
+
+
 def _moves_function() -> str:
     """Render the domain's transition table for the scripts: a function, for few need it."""
     rows = (
@@ -36,16 +40,23 @@ def _read_folder(folder: str, prelude: str = "") -> dict[str, str]:
     return {item.name.removesuffix(".lua"): prelude + item.read_text() for item in scripts}
 
 
+def _read_scripts(folder: str, names: Sequence[str], prelude: str) -> dict[str, str]:
+    return {name: prelude + (_LUA / folder / f"{name}.lua").read_text() for name in names}
+
+
 def load_sources() -> dict[str, str]:
     """Read every verb's script by name; those on an account get the shared prelude."""
     prelude = _moves_function() + (_LUA / "prelude.lua").read_text()
-    of_cycles = prelude + (_LUA / "cycle_prelude.lua").read_text()
-    of_cards = prelude + (_LUA / "card_prelude.lua").read_text()
+    news = (_LUA / "news_prelude.lua").read_text()
+    cap = (_LUA / "cap_prelude.lua").read_text()
+    of_cycles = prelude + news + cap + (_LUA / "cycle_prelude.lua").read_text()
+    of_cards = prelude + news + (_LUA / "card_prelude.lua").read_text()
     return (
         _read_folder("account", prelude)
+        | _read_scripts("account", _WITH_CAP, prelude + cap)
         | _read_folder("cycle", of_cycles)
         | _read_folder("card", of_cards)
-        | _read_folder("shard")
+        | _read_folder("shard", news)
         | _read_folder("number")
         | _read_folder("person")
     )

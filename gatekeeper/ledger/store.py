@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,7 +10,7 @@ from redis import Redis
 
 from gatekeeper.domain.cycle import Interval, period_of
 from gatekeeper.ledger.errors import UnknownAccount
-from gatekeeper.ledger.keys import Keys
+from gatekeeper.ledger.keys import Keys, new_record_id
 from gatekeeper.ledger.scripts import Scripts
 
 Clock = Callable[[], int]
@@ -55,8 +54,7 @@ class Store:
         self, verb: str, account_id: str, args: Sequence[str | int], keys: Sequence[str]
     ) -> list[Any]:
         own = self.keys.of_account(account_id)
-        token = secrets.token_hex(6)
-        new_id = f"{account_id}-{token}"
+        new_id = new_record_id(account_id)
         reply: list[Any] = self.scripts.run(
             verb,
             (
@@ -70,6 +68,6 @@ class Store:
                 own.notice(new_id),
                 *keys,
             ),
-            (account_id, self.clock(), token, own.wake, *args),
+            (account_id, self.clock(), new_id.rpartition("-")[2], own.wake, *args),
         )
         return reply

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, cast
 
+from gatekeeper.domain.change import write_detail
+from gatekeeper.domain.cycle import period_of
 from gatekeeper.domain.subscription import SubscriptionTerms
 from gatekeeper.ledger.errors import LedgerRefusal, SubscriptionTaken
 from gatekeeper.ledger.store import Store
@@ -39,19 +41,25 @@ class Subscriptions:
             raise SubscriptionTaken(subscription, cast(str, owner))
 
     def set_subscription(
-        self, account_id: str, terms: SubscriptionTerms, *, since_ms: int, link: bool = False
+        self,
+        account_id: str,
+        terms: SubscriptionTerms,
+        *,
+        mark: int,
+        link: bool = False,
+        by: str = "",
     ) -> bool:
         """Apply how the subscription that drives an account stands, and strike its reading off.
 
-        `since_ms` is since when that was owed as Stripe was asked. False, and nothing changed, when
-        it is owed since another time, for then there are news; or when the subscription does not
+        `mark` is that under which it was owed as Stripe was asked. False, and nothing changed, when
+        it is owed under another, for then there are news; or when the subscription does not
         drive the account, unless `link` lets it, from now on; one more reading is then owed. The
-        subscription must have been claimed. Raises UnknownAccount.
+        subscription must have been claimed. `by` is who links it. Raises UnknownAccount.
         """
         status, *_ = self._store.run(
             "set_subscription",
             account_id,
-            since_ms,
+            mark,
             int(link),
             terms.id,
             terms.status,
@@ -62,22 +70,26 @@ class Subscriptions:
             terms.allotment,
             terms.next_allotment,
             int(terms.entitled),
+            write_detail(by),
+            period_of(terms.anchor_ms, terms.interval, self._store.clock()).end_ms,
         )
         if status != "set":
             return False
         self._store.client.persist(self._store.keys.subscription(terms.id))
         return True
 
-    def unlink_subscription(self, account_id: str, subscription: str) -> None:
+    def unlink_subscription(self, account_id: str, subscription: str, *, by: str = "") -> None:
         """Let a subscription drive an account no more; its cycle goes on with what it has.
 
-        Raises UnknownAccount, and LedgerRefusal when the subscription does not drive it.
+        `by` is who unlinks it. Raises UnknownAccount, and LedgerRefusal when the subscription does
+        not drive it.
         """
         key = self._store.keys.subscription(subscription)
         is_noted = self.account_of(subscription) == account_id
         if is_noted:
             self._store.client.expire(key, CLAIM_S)  # should this not get to the end
-        if self._store.run("unlink_subscription", account_id, subscription)[0] != "unlinked":
+        reply = self._store.run("unlink_subscription", account_id, subscription, write_detail(by))
+        if reply[0] != "unlinked":
             raise LedgerRefusal(f"{subscription} does not drive {account_id}")
         if is_noted:
             self._store.client.delete(key)

@@ -11,7 +11,7 @@ from gatekeeper.domain.incident import FailureReason
 from gatekeeper.domain.notice import Notice
 from gatekeeper.domain.topoff import Topoff
 from gatekeeper.ledger.errors import PaymentMismatch, UnknownTopoff
-from gatekeeper.ledger.keys import account_of
+from gatekeeper.ledger.keys import account_of, new_record_id
 from gatekeeper.ledger.records import in_groups, read_notice, read_topoff
 from gatekeeper.ledger.store import Store
 
@@ -22,6 +22,7 @@ class RetryAnswer(StrEnum):
     REQUESTED = "requested"
     IN_FLIGHT = "in_flight"
     NO_SUCH_INCIDENT = "no_such_incident"
+    CAPPED = "capped"
 
 
 class Look(StrEnum):
@@ -95,7 +96,7 @@ class Topoffs:
     def request_topoff(self, account_id: str, incident_id: str, *, by: str = "") -> RetryAnswer:
         """Retry a failed top-off by hand; asking twice for one incident is asking once.
 
-        `by` is who asked.
+        `by` is who asked. Neither by hand does one begin that the spending cap does not let.
         """
         return RetryAnswer(self._store.run("request_topoff", account_id, incident_id, by)[0])
 
@@ -126,6 +127,7 @@ class Topoffs:
 
     def settle_topoff(self, topoff_id: str, payment: Payment) -> Settled:
         """Credit a successful charge, exactly once (R7). Raises UnknownTopoff, PaymentMismatch."""
+        notice_id = new_record_id(account_of(topoff_id))
         reply = self._run(
             "settle_topoff",
             topoff_id,
@@ -134,6 +136,8 @@ class Topoffs:
             payment.currency,
             payment.customer,
             payment.card_last4,
+            notice_id,
+            keys=(self._store.keys.of_account(account_of(topoff_id)).notice(notice_id),),
         )
         return Settled(self._checked(reply, topoff_id))
 
@@ -164,9 +168,11 @@ class Topoffs:
         )
         return Failed(self._checked(reply, topoff_id))
 
-    def _run(self, verb: str, topoff_id: str, *args: str | int) -> list[Any]:
+    def _run(
+        self, verb: str, topoff_id: str, *args: str | int, keys: Sequence[str] = ()
+    ) -> list[Any]:
         reply = self._store.run(
-            verb, account_of(topoff_id), topoff_id, *args, keys=(self._key(topoff_id),)
+            verb, account_of(topoff_id), topoff_id, *args, keys=(self._key(topoff_id), *keys)
         )
         if reply[0] == "unknown_topoff":
             raise UnknownTopoff(topoff_id)

@@ -60,6 +60,17 @@ _DROP_ADVICE: Final[dict[Reason, Advice]] = {
             f"To buy credits now, {_BUY_CREDITS}."
         ),
     ),
+    Reason.EMPTY_TOPOFF_CAPPED: Advice(
+        meaning=(
+            "Your balance is empty, and auto top-offs have reached the spending cap that is set "
+            "for them."
+        ),
+        remedy=(
+            "To have credits added automatically before the next billing period, go to "
+            "**AI Receptionist → Settings** and raise the spending cap, or remove it. "
+            f"To buy credits now, {_BUY_CREDITS}."
+        ),
+    ),
     Reason.EMPTY_OVERDRAFT_USED: Advice(
         meaning=(
             "Your balance is empty. Calls were still answered while an auto top-off was on its "

@@ -51,6 +51,7 @@ _VERDICTS: Final = (
     (Decision.DROP, Reason.LEDGER_UNREACHABLE),
     (Decision.DROP, Reason.EMPTY_TOPOFF_OFF),
     (Decision.DROP, Reason.EMPTY_TOPOFF_FAILED),
+    (Decision.DROP, Reason.EMPTY_TOPOFF_CAPPED),
     (Decision.DROP, Reason.EMPTY_OVERDRAFT_USED),
     (Decision.DROP, Reason.ACCOUNT_SUSPENDED),
 )

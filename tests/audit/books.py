@@ -152,7 +152,7 @@ def raw_fields(entry: Entry) -> dict[str, str | int]:
     """Write an entry as the scripts do."""
     fields: dict[str, Any] = asdict(entry)
     del fields["id"]
-    return fields | {"account": fields.pop("account_id"), "type": entry.type.value}
+    return fields | {"account": fields.pop("account_id"), "type": str(entry.type)}
 
 
 def is_entry(entry: Entry) -> tuple[Any, ...]:

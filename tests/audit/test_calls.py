@@ -209,7 +209,7 @@ def test_a_second_debit_after_a_drop_of_a_settled_call(books: Books, sid: str) -
         _changed_record("1", "0", "was answered and completed by its record, but no credit was"),
         _changed_record("k", "?", "has a record that cannot be read"),
         _changed_in_sql("debits 2 in SQL and 1 by its entries", debits=2),
-        _changed_in_sql("released True in SQL and False by its entries", released=True),
+        _changed_in_sql("releases 1 in SQL and 0 by its entries", releases=1),
         _changed_in_sql("outcome 'dropped' in SQL", outcome="dropped"),
         _changed_in_sql("duration_s 11 in SQL and 10 by its entries", duration_s=11),
         _deleted_in_sql,

@@ -98,7 +98,7 @@ def test_credits_that_are_taken_twice_for_one_refund(books: Books, refunded: Ent
 
 
 def test_more_taken_than_was_paid_for(books: Books, refunded: Entry) -> None:
-    books.append_again(replace(refunded, purchased_delta=-13, detail="re_b"))
+    books.append_again(replace(refunded, purchased_delta=-13, detail="re_b 325 usd"))
     _, again = books.entries(EntryType.CREDITS_CLAWED_BACK)
     books.ledger.client.hset(_key(books), "taken", 21)
     payment = _payment(books)

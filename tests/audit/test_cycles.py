@@ -112,9 +112,9 @@ def _drive(books: Books, status: SubscriptionStatus, *, link: bool = False) -> N
     if link:
         subscriptions.claim(SUBSCRIPTION, account.id)
     books.ledger.owed.note_owed(account.id, task)
-    since_ms = books.ledger.owed.owed_since(account.id, task)
-    assert since_ms is not None
-    assert subscriptions.set_subscription(account.id, terms, since_ms=since_ms, link=link)
+    mark = books.ledger.owed.mark(account.id, task)
+    assert mark is not None
+    assert subscriptions.set_subscription(account.id, terms, mark=mark, link=link)
 
 
 @pytest.fixture

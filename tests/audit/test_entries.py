@@ -146,7 +146,7 @@ def test_it_names_what_cannot_be_in_sql_alone(books: Books, corrupt: Corrupt) ->
 
 
 def test_a_lost_entry_that_changed_no_balance(books: Books) -> None:
-    entry = books.entries(EntryType.TOPOFF_FAILED)[-1]
+    entry = books.entries(EntryType.ACCOUNT_CHANGED)[-1]
     books.copy()
     books.trim()
     books.delete_in_sql(entry)
@@ -159,7 +159,7 @@ def test_the_beginning_of_an_account(books: Books) -> None:
     books.trim()
     books.delete_in_sql(first)
     must_tell = [
-        f"entry {second.id} leaves 3 + 5 credits, but the entries up to it sum to 0 + 5",
+        f"entry {second.id} leaves 3 + 0 credits, but the entries up to it sum to 0 + 0",
         f"entry {second.id} ({second.type}) is the first: what opened the account is missing",
         "the ledger is in cycle 1, but the entries begin 0",
         "the ledger has granted 3 credits in this period, but the entries 0",

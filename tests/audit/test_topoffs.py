@@ -124,3 +124,16 @@ def test_records_that_have_expired(books: Books) -> None:
     for topoff_id in ended:
         _delete(books, topoff_id)
     assert books.found() == []
+
+
+def test_an_incident_that_was_resolved_twice(books: Books) -> None:
+    (resolved, *_) = books.entries(EntryType.INCIDENT_RESOLVED)
+    books.append_again(resolved)
+    assert_told([f"incident {resolved.ref} was resolved twice"], books.found())
+
+
+def test_an_incident_that_was_none(books: Books) -> None:
+    (resolved, *_) = books.entries(EntryType.INCIDENT_RESOLVED)
+    books.append_again(replace(resolved, ref="acct-0"))
+    told = "incident acct-0 was resolved, but no such top-off had failed"
+    assert_told([told], books.found())

@@ -143,10 +143,46 @@ def test_topoff_set_changes_what_is_given(
         "threshold": 2,
         "amount": 20,
         "overdraft_limit": 20,
+        "spending_cap_minor": None,
+        "spent_minor": 0,
         "state": None,
         "id": None,
     }
     assert ledger.accounts.account(account_id).topoff == TopoffSettings(False, 2, 20)
+
+
+def test_topoff_set_a_spending_cap(gatekeeper: Gatekeeper, ledger: Ledger, account_id: str) -> None:
+    words = ("topoff", "set", account_id)
+    gatekeeper.ok(*words, "--threshold", "2", "--amount", "20")
+    document = gatekeeper.json(*words, "--on", "--cap", "100.50")
+    assert document["topoff"]["spending_cap_minor"] == 10_050
+    assert "a spending cap of $100.50" in gatekeeper.ok(*words, "--threshold", "3")
+    for wrong in ("abc", "-5", "1.234", "0.01", "1e6", "100,50"):
+        assert "spending_cap: must be" in gatekeeper.refused(*words, "--cap", wrong)
+    assert "either --cap or --no-cap" in gatekeeper.usage_error(*words, "--cap", "1", "--no-cap")
+    assert ledger.accounts.account(account_id).topoff == TopoffSettings(True, 3, 20, None, 10_050)
+    gatekeeper.ok(*words, "--no-cap")
+    assert ledger.accounts.account(account_id).topoff == TopoffSettings(True, 3, 20)
+
+
+def test_a_spending_cap_that_is_reached(
+    gatekeeper: Gatekeeper, ledger: Ledger, account_id: str
+) -> None:
+    ledger.accounts.set_card(account_id, CARD)
+    decline(ledger, switch_on(ledger, account_id, threshold=5, amount=20))
+    own = ledger.keys.of_account(account_id).account
+    ledger.client.hset(own, "spent_minor", 9_000)
+    words = ("topoff", "set", account_id, "--cap", "94")
+    document = gatekeeper.json(*words)
+    assert document["topoff"]["state"] == "capped"
+    assert document["topoff"]["spent_minor"] == 9_000
+    said = gatekeeper.refused("topoff", "retry", account_id)
+    assert f"the spending cap of {account_id} is reached" in said
+    assert ledger.accounts.account(account_id).topoff_id == ""
+    shown = gatekeeper.ok(*words[:3], "--threshold", "4")
+    assert "$90.00 of a spending cap of $94.00 used (reached" in shown
+    gatekeeper.ok("release")
+    assert "spending_cap ($90.00 of $94.00 used)" in gatekeeper.ok("log", account_id)
 
 
 @pytest.fixture

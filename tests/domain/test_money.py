@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gatekeeper.domain.money import format_minor
+from gatekeeper.domain.money import decimal_of_minor, format_minor, minor_of_decimal
 
 # https://docs.stripe.com/currencies, "Zero-decimal currencies", without UGX (see below).
 ZERO_DECIMAL = ["BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA"]
@@ -62,3 +62,35 @@ def test_what_is_no_currency_is_refused(currency: str) -> None:
 def test_no_cent_is_lost(amount_minor: int) -> None:
     written = format_minor(amount_minor, "CHF").removesuffix(" CHF").replace(",", "")
     assert Decimal(written) * 100 == amount_minor
+
+
+@pytest.mark.parametrize(
+    ("text", "currency", "amount_minor"),
+    [
+        ("100", "usd", 10_000),
+        (" 100.50 ", "USD", 10_050),
+        ("1,000.5", "eur", 100_050),
+        ("4,200", "jpy", 4_200),
+        ("1.234", "kwd", 1_234),
+        ("0", "usd", 0),
+    ],
+)
+def test_an_amount_that_somebody_typed(text: str, currency: str, amount_minor: int) -> None:
+    assert minor_of_decimal(text, currency) == amount_minor
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "x", "-1", "+1", "1e3", "100,50", "1,00", ".5", "1.", "1.005", "NaN", "1 000", "$5"),
+        "\N{ARABIC-INDIC DIGIT FIVE}",
+    ],
+)
+def test_what_is_no_amount_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"amount|unit"):
+        minor_of_decimal(text, "usd")
+
+
+@given(st.integers(min_value=0, max_value=10**11), st.sampled_from(["usd", "jpy", "kwd"]))
+def test_what_is_written_is_read_back(amount_minor: int, currency: str) -> None:
+    assert minor_of_decimal(decimal_of_minor(amount_minor, currency), currency) == amount_minor

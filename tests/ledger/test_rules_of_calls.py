@@ -39,7 +39,9 @@ def test_r1_a_dropped_call_stays_dropped_when_credits_come(desk: Desk) -> None:
 def test_r1_a_repeated_call_still_goes_where_its_account_says(desk: Desk) -> None:
     desk.open(allotment=1)
     own = {"route": "sip:bob@pbx.example.com", "drop_message": "We are closed today."}
-    desk.ledger.accounts.update_account(desk.id, **own)
+    desk.ledger.accounts.update_account(
+        desk.id, route=own["route"], drop_message=own["drop_message"]
+    )
     answered, dropped = new_call(), new_call()
     for call in (answered, dropped, answered, dropped):
         admission = desk.call(call)

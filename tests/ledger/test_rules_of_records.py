@@ -8,7 +8,7 @@ from gatekeeper.domain.account import MAX_CREDITS
 from gatekeeper.domain.call import CallEnd, Reason
 from gatekeeper.domain.notice import BalanceLow, TopoffSucceeded
 from gatekeeper.domain.topoff import TopoffState
-from gatekeeper.ledger.errors import CorrectionRefused
+from gatekeeper.ledger.errors import CreditsRefused
 from gatekeeper.ledger.topoffs import Payment
 from tests.ledger.desk import PRICE_MINOR, Desk, new_call
 
@@ -102,10 +102,10 @@ def test_r15_corrections_are_entries_and_count_once(desk: Desk) -> None:
     accounts = desk.ledger.accounts
     assert accounts.add_credits(desk.id, 9, reference="a", cause="goodwill")
     assert not accounts.add_credits(desk.id, 9, reference="a", cause="goodwill")
-    with pytest.raises(CorrectionRefused):
+    with pytest.raises(CreditsRefused):
         accounts.add_credits(desk.id, 8, reference="a", cause="goodwill")
     assert accounts.remove_credits(desk.id, 2, reference="b", cause="mistake")
-    with pytest.raises(CorrectionRefused):
+    with pytest.raises(CreditsRefused):
         accounts.remove_credits(desk.id, 100, reference="c", cause="mistake")
     entries = [(e.type, e.purchased_delta, e.cause) for e in desk.ledger.log.entries(desk.id)]
     assert entries[1:] == [("credits_added", 9, "goodwill"), ("credits_removed", -2, "mistake")]
@@ -115,12 +115,12 @@ def test_r15_corrections_are_entries_and_count_once(desk: Desk) -> None:
 def test_r15_no_correction_makes_more_credits_than_the_most(desk: Desk) -> None:
     desk.open(purchased=10)
     add = desk.ledger.accounts.add_credits
-    with pytest.raises(CorrectionRefused, match=f"only {MAX_CREDITS - 10} purchased"):
+    with pytest.raises(CreditsRefused, match=f"only {MAX_CREDITS - 10} purchased"):
         add(desk.id, MAX_CREDITS - 9, reference="a", cause="goodwill")
     assert desk.account.purchased == 10
     assert add(desk.id, MAX_CREDITS - 10, reference="a", cause="goodwill")
     assert desk.account.purchased == MAX_CREDITS
-    with pytest.raises(CorrectionRefused):
+    with pytest.raises(CreditsRefused):
         add(desk.id, 1, reference="b", cause="goodwill")
 
 

@@ -1,4 +1,9 @@
-"""The banner of a failed top-off: what it says, to whom, and how it is dismissed (R8, R9)."""
+"""The banner of a failed top-off: what it says, to whom, and how it is dismissed (R8, R9).
+
+Where there is none to show, the spending cap has its place while it is reached. That cannot be
+dismissed: it says what becomes of calls until a day that it names, and the people who chose the cap
+end it by choosing another.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +23,8 @@ from gatekeeper.domain.phrasing import count_credits
 from gatekeeper.ledger.errors import UnknownAccount
 from gatekeeper.ledger.keys import account_of, is_record_id
 from gatekeeper.ledger.ledger import Ledger
-from gatekeeper.mail.wording import FAILURE_ADVICE
+from gatekeeper.mail.wording import FAILURE_ADVICE, outlook
+from gatekeeper.web.portal.billing_words import period_words
 from gatekeeper.web.portal.blueprint import PortalBlueprint
 from gatekeeper.web.portal.doorkeeper import Doorkeeper, Right
 from gatekeeper.web.portal.frame import Banner, FindBanner
@@ -42,18 +48,20 @@ _ACTIONS: Final[dict[FailureReason, _Action]] = {
     FailureReason.DECLINED: _Action("Update Payment Method", "card.change", "card"),
     FailureReason.INTERNAL_ERROR: _Action("Go to Billing", _BILLING, "charge"),
 }
+_CHANGE_CAP: Final = _Action("Change the Cap", "receptionist.settings", "charge")
 #: For those who cannot change anything.
 _LOOK: Final = _Action("Go to Billing", _BILLING, "charge")
 
 
-def banner_finder(ledger: Ledger) -> FindBanner:
+def banner_finder(ledger: Ledger, currency: str) -> FindBanner:
     """Make what finds the banner of an account for a visitor. It raises redis.RedisError."""
 
     def find(account: Account, who: Visitor) -> Banner | None:
-        if not account.incident_id:
-            return None
-        incident = ledger.incidents.unseen_incident(account.id, who.email)
-        return None if incident is None else _banner(incident, account, who)
+        if account.incident_id:
+            incident = ledger.incidents.unseen_incident(account.id, who.email)
+            if incident is not None:
+                return _banner(incident, account, who)
+        return _cap_banner(account, who, currency) if account.topoff_capped else None
 
     return find
 
@@ -105,6 +113,24 @@ def _banner(incident: Incident, account: Account, who: Visitor) -> Banner:
         action_label=action.label,
         action_href=_href(action, account.id),
         dismiss_href=url_for("incident.dismiss", incident=incident.id),
+    )
+
+
+def _cap_banner(account: Account, who: Visitor, currency: str) -> Banner:
+    spent = format_minor(account.spent_minor, currency)
+    cap = format_minor(account.topoff.spending_cap_minor or 0, currency)
+    action = _CHANGE_CAP if who.may_pay else _LOOK
+    return Banner(
+        reason="Your spending cap is reached",
+        meaning=f"There are no more automatic top-offs in this {period_words(account)}.",
+        warning=outlook(account.balance),
+        at_ms=account.cycle_end_ms or 0,
+        amount=f"{spent} of {cap} used",
+        action_label=action.label,
+        action_href=_href(action, account.id),
+        dismiss_href="",
+        is_until=True,
+        tone="warning" if account.balance > 0 else "bad",
     )
 
 

@@ -42,6 +42,10 @@ _SAID: Final = {
     RetryAnswer.REQUESTED: ("The charge is being tried again.", "good"),
     RetryAnswer.IN_FLIGHT: ("A charge is on its way already.", "good"),
     RetryAnswer.NO_SUCH_INCIDENT: ("There is nothing to retry any more.", "good"),
+    RetryAnswer.CAPPED: (
+        "The spending cap of automatic top-offs is reached, so the charge is not tried again.",
+        "warning",
+    ),
 }
 
 _log = structlog.get_logger()

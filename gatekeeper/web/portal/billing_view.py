@@ -33,7 +33,9 @@ from gatekeeper.web.portal.billing_words import (
     BalanceWords,
     allotment_note,
     balance_words,
+    cap_sentence,
     forecast_sentence,
+    period_words,
     purchased_note,
     reset_sentence,
     topoff_sentence,
@@ -109,6 +111,17 @@ class Standing:
         """What auto top-off is set to."""
         price = format_minor(self.account.topoff.amount * self.price_minor, self.currency)
         return topoff_sentence(self.account, price)
+
+    @property
+    def period_words(self) -> str:
+        """What a period of the account's is called."""
+        return period_words(self.account)
+
+    @property
+    def cap_sentence(self) -> str:
+        """How much of the spending cap is used; "" where there is none."""
+        spent_minor = self.account.spent_minor_at(self.now_ms)
+        return cap_sentence(self.account, spent_minor, self.currency, self.cycle.end_ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from gatekeeper.domain.account import Account
 from gatekeeper.domain.call import Decision, decide
 from gatekeeper.domain.card_expiry import expiry_of
+from gatekeeper.domain.cycle import Interval
 from gatekeeper.domain.forecast import HORIZON_DAYS, Forecast
+from gatekeeper.domain.money import format_minor
 from gatekeeper.domain.phrasing import count_credits, local_moment
 
 
@@ -83,18 +85,50 @@ def topoff_sentence(account: Account, price: str) -> str:
     )
 
 
+_PERIODS = {Interval.MONTHLY: "billing month", Interval.YEARLY: "billing year"}
+
+
+def period_words(account: Account) -> str:
+    """Name a period of the account's: "billing month"."""
+    return _PERIODS[account.interval]
+
+
+def cap_clause(account: Account, cap_minor: int | None, currency: str) -> str:
+    """Limit what is agreed to by a spending cap: ", but no more than …"; "" where there is none."""
+    if cap_minor is None:
+        return ""
+    return f", but no more than {format_minor(cap_minor, currency)} in a {period_words(account)}"
+
+
+def cap_sentence(account: Account, spent_minor: int, currency: str, end_ms: int) -> str:
+    """Say how much of the spending cap top-offs have used in the period that ends at `end_ms`.
+
+    "" where there is no cap.
+    """
+    cap_minor = account.topoff.spending_cap_minor
+    if cap_minor is None:
+        return ""
+    spent, cap = format_minor(spent_minor, currency), format_minor(cap_minor, currency)
+    used = f"{spent} of your spending cap of {cap} used in this {period_words(account)}."
+    if not account.topoff_capped:
+        return used
+    return f"{used} One more top-off would pass it, so there is none until {_day(account, end_ms)}."
+
+
 def reset_sentence(account: Account, end_ms: int, days_left: int) -> str:
     """Say when the allotment is set anew, in how many days of the calendar, and to what if changed.
 
     The day is one of the account's time zone.
     """
-    at = local_moment(end_ms, account.timezone)
-    day = f"{at:%b} {at.day}, {at:%Y}"
-    if (at.hour, at.minute) != (0, 0):
-        day += f" at {at:%H:%M}"
     size = account.allotment_size
     anew = "" if size == account.granted else f" to {count_credits(size)}"
-    return f"It resets{anew} {_in_days(days_left)}, on {day}."
+    return f"It resets{anew} {_in_days(days_left)}, on {_day(account, end_ms)}."
+
+
+def _day(account: Account, at_ms: int) -> str:
+    at = local_moment(at_ms, account.timezone)
+    day = f"{at:%b} {at.day}, {at:%Y}"
+    return day if (at.hour, at.minute) == (0, 0) else f"{day} at {at:%H:%M}"
 
 
 def _in_days(days: int) -> str:

@@ -17,13 +17,19 @@ REASON_LABELS: Final = {
     Reason.OVERDRAFT: "Balance empty, answered ahead of the next top-off",
     Reason.EMPTY_TOPOFF_OFF: "Balance empty, auto top-off off",
     Reason.EMPTY_TOPOFF_FAILED: "Balance empty, last top-off failed",
+    Reason.EMPTY_TOPOFF_CAPPED: "Balance empty, spending cap reached",
     Reason.EMPTY_OVERDRAFT_USED: "Balance empty, overdraft limit used up",
     Reason.ACCOUNT_SUSPENDED: "Account suspended",
     Reason.LEDGER_UNREACHABLE: "Balance could not be looked up in time",
 }
 #: What the promised words for dropped calls are true of.
 _EMPTY: Final = frozenset(
-    {Reason.EMPTY_TOPOFF_OFF, Reason.EMPTY_TOPOFF_FAILED, Reason.EMPTY_OVERDRAFT_USED}
+    {
+        Reason.EMPTY_TOPOFF_OFF,
+        Reason.EMPTY_TOPOFF_FAILED,
+        Reason.EMPTY_TOPOFF_CAPPED,
+        Reason.EMPTY_OVERDRAFT_USED,
+    }
 )
 _DROPPED: Final = "Call dropped"
 #: Explanations know of top-offs in flight alone.
@@ -79,4 +85,6 @@ def _topoff_before(record: CallRecord) -> Facts:
         ("Top-off in progress", _TOPOFFS[before.topoff_state]),
         ("Last failure", before.blocked_by.label if before.blocked_by else "None"),
     ]
+    if before.topoff_capped:
+        facts.append(("Spending cap", "Reached"))
     return [*facts, ("This call requested a top-off", "Yes" if record.topoff_requested else "No")]

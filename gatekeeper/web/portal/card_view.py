@@ -8,7 +8,7 @@ from gatekeeper.domain.account import Account
 from gatekeeper.domain.money import format_minor
 from gatekeeper.domain.phrasing import count_credits
 from gatekeeper.domain.topoff import topoff_is_due
-from gatekeeper.web.portal.billing_words import card_expiry, card_words
+from gatekeeper.web.portal.billing_words import cap_clause, card_expiry, card_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ class CardTerms:
             return ""
         return (
             f"Auto Top-Off is on. By saving a card you agree that {self.price} is charged to it "
-            f"each time your balance drops below {count_credits(topoff.threshold)}, until you "
+            f"each time your balance drops below {count_credits(topoff.threshold)}"
+            f"{cap_clause(self.account, topoff.spending_cap_minor, self.currency)}, until you "
             "switch Auto Top-Off off."
         )
 
@@ -59,6 +60,7 @@ class CardTerms:
             threshold=account.topoff.threshold,
             enabled=account.topoff.enabled,
             suspended=account.suspended,
+            capped=account.topoff_capped,
             in_flight=bool(account.topoff_id),
             blocked=False,
             retry_at_ms=None,

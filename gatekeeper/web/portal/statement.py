@@ -7,17 +7,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from gatekeeper.domain.correction import CorrectionCause
-from gatekeeper.domain.entry import Entry, EntryType, charged_of
+from gatekeeper.domain.entry import Entry, EntryType, capped_of, charged_of, moved_of
 from gatekeeper.domain.incident import FailureReason
 from gatekeeper.domain.money import format_minor
+from gatekeeper.domain.topoff import CancelCause
 
 _PAYMENT_INTENT: Final = "pi_"
 
 
 @dataclass(frozen=True, slots=True)
 class StatementLine:
-    """One line. `credits` is by how many the balance changed; `amount` is "" where none moved.
+    """One line. `credits` is by how many the balance changed.
 
+    `amount` is the money that was charged, or, below zero, that went back; "" where none moved.
     `tone` goes with the state: the words say it all.
     """
 
@@ -35,8 +37,9 @@ class StatementLine:
 
 def statement_line(entry: Entry) -> StatementLine:
     """Put an entry into words. None of them names a decline code, or who of our people did it."""
-    charged = charged_of(entry)
-    what, detail = _WORDS[entry.type](entry) if entry.type in _WORDS else (entry.type.value, "")
+    money = moved_of(entry) or charged_of(entry)
+    words = _WORDS.get(entry.type)
+    what, detail = words(entry) if words else (str(entry.type), "")
     state, tone = _STATES.get(entry.type, ("", "plain"))
     return StatementLine(
         entry_id=entry.id,
@@ -45,7 +48,7 @@ def statement_line(entry: Entry) -> StatementLine:
         detail=detail,
         credits=entry.allotment_delta + entry.purchased_delta,
         balance=entry.allotment + entry.purchased,
-        amount=format_minor(*charged) if charged else "",
+        amount=format_minor(*money) if money else "",
         state=state,
         tone=tone,
         has_receipt=payment_intent_of(entry) is not None,
@@ -59,10 +62,18 @@ def payment_intent_of(entry: Entry) -> str | None:
 
 
 _PAID: Final = (EntryType.TOPOFF_SUCCEEDED, EntryType.PURCHASE_SUCCEEDED)
-_STATES: Final = {
+_STATES: Final[dict[str, tuple[str, str]]] = {
     EntryType.TOPOFF_SUCCEEDED: ("Paid", "good"),
     EntryType.PURCHASE_SUCCEEDED: ("Paid", "good"),
     EntryType.TOPOFF_FAILED: ("Failed", "bad"),
+    EntryType.TOPOFF_CANCELED: ("Canceled", "plain"),
+    EntryType.TOPOFF_CAPPED: ("Paused", "warning"),
+}
+
+_CANCELED: Final = {
+    CancelCause.SWITCHED_OFF: "auto top-off was switched off",
+    CancelCause.SUSPENDED: "the account was suspended",
+    CancelCause.SPENDING_CAP: "it would have passed the spending cap",
 }
 
 _Words = tuple[str, str]
@@ -72,25 +83,45 @@ def _always(what: str) -> Callable[[Entry], _Words]:
     return lambda _: (what, "")
 
 
+def _cycle_started(entry: Entry) -> _Words:
+    has_allotment = entry.allotment > 0
+    return "Allotment reset" if has_allotment else "New billing period", ""
+
+
 def _failed(entry: Entry) -> _Words:
     return "Auto top-off", FailureReason(entry.cause).label
 
 
+def _canceled(entry: Entry) -> _Words:
+    return "Auto top-off", f"Not charged: {_CANCELED[CancelCause(entry.cause)]}"
+
+
+def _capped(entry: Entry) -> _Words:
+    capped = capped_of(entry)
+    if capped is None:
+        return "Auto top-off", "Spending cap reached"
+    spent_minor, cap_minor, currency = capped
+    spent, cap = format_minor(spent_minor, currency), format_minor(cap_minor, currency)
+    return "Auto top-off", f"Spending cap reached: {spent} of {cap} charged, the next would pass it"
+
+
 def _clawed_back(entry: Entry) -> _Words:
-    if entry.cause == CorrectionCause.DISPUTE:
-        return "Dispute", "Credits of the payment were taken back"
-    return "Refund", "Credits of the payment were taken back"
+    what = "Dispute" if entry.cause == CorrectionCause.DISPUTE else "Refund"
+    return what, f"{_some_credits(entry)} of the payment were taken back"
 
 
 def _returned(entry: Entry) -> _Words:
-    if entry.cause == CorrectionCause.DISPUTE:
-        return "Dispute won", "Credits of the payment were returned"
-    return "Refund failed", "Credits of the payment were returned"
+    what = "Dispute won" if entry.cause == CorrectionCause.DISPUTE else "Refund failed"
+    return what, f"{_some_credits(entry)} of the payment were returned"
 
 
-_WORDS: Final[dict[EntryType, Callable[[Entry], _Words]]] = {
+def _some_credits(entry: Entry) -> str:
+    return "Credits" if entry.purchased_delta else "No credits"
+
+
+_WORDS: Final[dict[str, Callable[[Entry], _Words]]] = {
     EntryType.ACCOUNT_OPENED: _always("Account opened"),
-    EntryType.CYCLE_STARTED: _always("Allotment reset"),
+    EntryType.CYCLE_STARTED: _cycle_started,
     EntryType.ALLOTMENT_LAPSED: _always("Unused allotment lapsed"),
     EntryType.ALLOTMENT_RAISED: _always("Allotment raised"),
     EntryType.ALLOTMENT_WITHHELD: lambda entry: (
@@ -100,6 +131,8 @@ _WORDS: Final[dict[EntryType, Callable[[Entry], _Words]]] = {
     EntryType.ALLOTMENT_RESTORED: _always("Allotment restored"),
     EntryType.TOPOFF_SUCCEEDED: _always("Auto top-off"),
     EntryType.TOPOFF_FAILED: _failed,
+    EntryType.TOPOFF_CANCELED: _canceled,
+    EntryType.TOPOFF_CAPPED: _capped,
     EntryType.PURCHASE_SUCCEEDED: _always("Credits purchased"),
     EntryType.CREDITS_ADDED: lambda entry: ("Credits added", entry.cause),
     EntryType.CREDITS_REMOVED: lambda entry: ("Credits removed", entry.cause),

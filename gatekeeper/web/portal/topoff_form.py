@@ -3,32 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import Final
 
 from gatekeeper.domain.account import Account, InvalidSettings, TopoffSettings
-from gatekeeper.domain.money import format_minor
+from gatekeeper.domain.money import decimal_of_minor, format_minor, minor_of_decimal
 from gatekeeper.domain.phrasing import count_credits
 from gatekeeper.domain.suggestion import Suggestion
 from gatekeeper.domain.topoff import topoff_is_due
-from gatekeeper.web.portal.billing_words import card_words
+from gatekeeper.web.portal.billing_words import cap_clause, card_words, period_words
+from gatekeeper.web.portal.cycles import cycles_of
 from gatekeeper.web.portal.whole_number import read_whole_number
 
-_NAMES: Final = {"threshold": "low-balance threshold", "amount": "top-up amount"}
+_NAMES: Final = {
+    "threshold": "low-balance threshold",
+    "amount": "top-up amount",
+    "spending_cap": "spending cap",
+}
+#: What no cap can be, so that the check of what was entered says what it must be.
+_NO_AMOUNT: Final = -1
+
+
+def version_of(saved: TopoffSettings) -> str:
+    """Name what is saved, so that a form knows what it was made from."""
+    return "-".join(map(str, astuple(saved)))
 
 
 @dataclass(frozen=True, slots=True)
 class TopoffForm:
-    """The fields as they were typed."""
+    """The fields as they were typed. `made_from` names what was saved when the form was shown."""
 
     enabled: bool
     threshold: str
     amount: str
+    spending_cap: str
+    made_from: str
 
     @classmethod
-    def of(cls, saved: TopoffSettings) -> TopoffForm:
+    def of(cls, saved: TopoffSettings, currency: str) -> TopoffForm:
         """Fill the form with what is saved."""
-        return cls(saved.enabled, str(saved.threshold), str(saved.amount))
+        cap_minor = saved.spending_cap_minor
+        return cls(
+            enabled=saved.enabled,
+            threshold=str(saved.threshold),
+            amount=str(saved.amount),
+            spending_cap="" if cap_minor is None else decimal_of_minor(cap_minor, currency),
+            made_from=version_of(saved),
+        )
 
     @classmethod
     def read(cls, fields: Mapping[str, str]) -> TopoffForm:
@@ -37,20 +58,36 @@ class TopoffForm:
             enabled="enabled" in fields,
             threshold=fields.get("threshold", ""),
             amount=fields.get("amount", ""),
+            spending_cap=fields.get("spending_cap", ""),
+            made_from=fields.get("made_from", ""),
         )
 
     def with_suggestion(self, told: Suggestion) -> TopoffForm:
         """Fill in the numbers suggested, and leave the rest."""
         return replace(self, threshold=str(told.threshold), amount=str(told.amount))
 
-    def settings(self, saved: TopoffSettings) -> TopoffSettings:
+    def settings(self, saved: TopoffSettings, currency: str) -> TopoffSettings:
         """Put together what would be saved, not yet checked. Keeps what the form does not have."""
         return replace(
             saved,
             enabled=self.enabled,
             threshold=read_whole_number(self.threshold),
             amount=read_whole_number(self.amount),
+            spending_cap_minor=_read_cap(self.spending_cap, currency),
         )
+
+    def is_of(self, saved: TopoffSettings) -> bool:
+        """Tell whether the form was made from what is saved now; one that does not say is."""
+        return self.made_from in ("", version_of(saved))
+
+
+def _read_cap(text: str, currency: str) -> int | None:
+    if not text.strip():
+        return None
+    try:
+        return minor_of_decimal(text, currency)
+    except ValueError:
+        return _NO_AMOUNT
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +140,42 @@ class Terms:
         return (
             f"By saving with Auto Top-Off enabled, you agree that {self.price} is charged to your "
             f"{card_words(self.account)} each time your balance drops below "
-            f"{count_credits(self.settings.threshold)}, until you switch it off."
+            f"{count_credits(self.settings.threshold)}"
+            f"{cap_clause(self.account, self.settings.spending_cap_minor, self.currency)}, "
+            "until you switch it off."
         )
+
+    @property
+    def is_capped(self) -> bool:
+        """Whether the spending cap would let no top-off begin."""
+        spent_minor = self.account.spent_minor_at(self.now_ms)
+        return not self.problems and self.settings.would_pass_cap(spent_minor, self.price_minor)
+
+    @property
+    def cap(self) -> str:
+        """The spending cap; "" where there is none."""
+        cap_minor = self.settings.spending_cap_minor
+        return "" if cap_minor is None else format_minor(cap_minor, self.currency)
+
+    @property
+    def cap_label(self) -> str:
+        """What the spending cap is called, by how long a period of the account's is."""
+        return f"{self.account.interval.value.capitalize()} spending cap"
+
+    @property
+    def spent(self) -> str:
+        """What top-offs have charged in this period."""
+        return format_minor(self.account.spent_minor_at(self.now_ms), self.currency)
+
+    @property
+    def period_words(self) -> str:
+        """What a period of the account's is called."""
+        return period_words(self.account)
+
+    @property
+    def period_end_ms(self) -> int:
+        """When the next period begins."""
+        return cycles_of(self.account, self.now_ms)[0].end_ms
 
     @property
     def charges_if_enabled(self) -> bool:
@@ -118,6 +189,7 @@ class Terms:
                 threshold=enabled.threshold,
                 enabled=True,
                 suspended=self.account.suspended,
+                capped=self.is_capped,
                 in_flight=bool(self.account.topoff_id),
                 blocked=self.account.blocked_by is not None,
                 retry_at_ms=self.account.retry_at_ms,

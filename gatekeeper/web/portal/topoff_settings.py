@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -11,15 +12,18 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gatekeeper.bootstrap import Parts
 from gatekeeper.domain.account import Account
+from gatekeeper.domain.money import CreditPrice
 from gatekeeper.domain.suggestion import Suggestion, suggest_topoff
 from gatekeeper.history.engine import describe_sql_error
+from gatekeeper.ledger.errors import SettingsChanged
 from gatekeeper.ledger.store import wall_clock_ms
 from gatekeeper.web.portal.billing_words import card_words
 from gatekeeper.web.portal.blueprint import PortalBlueprint
 from gatekeeper.web.portal.doorkeeper import Right
+from gatekeeper.web.portal.formats import write_day
 from gatekeeper.web.portal.recent_use import recent_use
-from gatekeeper.web.portal.topoff_form import Terms, TopoffForm
-from gatekeeper.web.portal.visitor import visitor
+from gatekeeper.web.portal.topoff_form import Terms, TopoffForm, version_of
+from gatekeeper.web.portal.visitor import acting_for, visitor
 
 _PATH: Final = "/a/<account_id>/receptionist/settings"
 
@@ -33,7 +37,7 @@ def add_topoff_settings(pages: PortalBlueprint, parts: Parts) -> None:
     @pages.get(_PATH, right=Right.SEE)
     def settings(account_id: str) -> ResponseReturnValue:
         account = page.account(account_id)
-        return page.render(account, TopoffForm.of(account.topoff))
+        return page.render(account, page.form(account))
 
     @pages.get(f"{_PATH}/terms", right=Right.SEE)
     def topoff_terms(account_id: str) -> ResponseReturnValue:
@@ -53,10 +57,15 @@ def add_topoff_settings(pages: PortalBlueprint, parts: Parts) -> None:
         terms = page.terms(account, form)
         if terms.problems:
             return page.render(account, form, problems=terms.problems), 422
+        if not form.is_of(account.topoff) and terms.settings != account.topoff:
+            return page.render_changed(account, form), 409
         # The very sentence: whatever changed since it was read, price or card, is asked anew.
         if terms.charges_at_once and request.form.get("agreed") != terms.consent:
             return _ask(account, form, terms)
-        page.save(terms)
+        try:
+            page.save(terms)
+        except SettingsChanged:
+            return page.render_changed(page.account(account_id), form), 409
         return redirect(url_for(".settings", account_id=account_id), 303)
 
 
@@ -72,11 +81,14 @@ class _SettingsPage:
     def terms(self, account: Account, form: TopoffForm) -> Terms:
         return Terms(
             account=account,
-            settings=form.settings(account.topoff),
+            settings=form.settings(account.topoff, self._currency),
             price_minor=self._price_minor(account),
-            currency=self._parts.settings.currency,
+            currency=self._currency,
             now_ms=wall_clock_ms(),
         )
+
+    def form(self, account: Account) -> TopoffForm:
+        return TopoffForm.of(account.topoff, self._currency)
 
     def suggestion(self, account: Account) -> Suggestion | None:
         """Suggest settings; None when there is too little to go by, or no history now."""
@@ -91,15 +103,19 @@ class _SettingsPage:
         """Save, and say so. What is saved already is left alone: a form sent twice charges once."""
         account, said = terms.account, "Your settings are saved."
         if terms.settings != account.topoff:
-            topoff_id = self._parts.ledger.accounts.set_topoff(account.id, terms.settings)
-            _log.info(
-                "topoff_set",
-                account=account.id,
-                enabled=terms.settings.enabled,
-                on_behalf=visitor().acts_on_behalf,
+            topoff_id = self._parts.ledger.accounts.set_topoff(
+                account.id,
+                terms.settings,
+                price=CreditPrice(self._parts.settings.credit_price, self._currency),
+                instead_of=account.topoff,
+                by=acting_for(visitor()),
             )
+            _log.info("topoff_set", account=account.id, enabled=terms.settings.enabled)
             if topoff_id not in ("", account.topoff_id) and terms.can_charge:
                 said = f"{said} A charge of {terms.price} is on its way."
+        if terms.settings.enabled and terms.is_capped:
+            day = write_day(terms.period_end_ms, account.timezone)
+            said = f"{said} The spending cap is reached, so there is no top-off until {day}."
         flash(said)
 
     def render(
@@ -109,6 +125,7 @@ class _SettingsPage:
         *,
         problems: dict[str, str] | None = None,
         fill_in: bool = False,
+        is_changed: bool = False,
     ) -> str:
         told = self.suggestion(account) if visitor().may_pay else None
         if fill_in and told is not None:
@@ -123,7 +140,18 @@ class _SettingsPage:
             suggestion=told,
             is_suggested=told is not None and form == form.with_suggestion(told),
             is_filled_in=fill_in,
+            is_changed=is_changed,
+            currency=self._currency.upper(),
         )
+
+    def render_changed(self, account: Account, form: TopoffForm) -> str:
+        """Show what was typed once more: what is saved has changed since the form was shown."""
+        form = replace(form, made_from=version_of(account.topoff))
+        return self.render(account, form, is_changed=True)
+
+    @property
+    def _currency(self) -> str:
+        return self._parts.settings.currency
 
     def _price_minor(self, account: Account) -> int:
         return account.price_minor or self._parts.settings.credit_price
@@ -140,6 +168,8 @@ def _ask(account: Account, form: TopoffForm, terms: Terms) -> str:
             "enabled": "1",
             "threshold": form.threshold,
             "amount": form.amount,
+            "spending_cap": form.spending_cap,
+            "made_from": form.made_from,
             "agreed": terms.consent,
         },
     )

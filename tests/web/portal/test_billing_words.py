@@ -248,6 +248,17 @@ def _every_line() -> Iterator[tuple[Entry, str, str]]:
     yield _entry(EntryType.TOPOFF_SUCCEEDED, cause="pi_1"), "Auto top-off", ""
     failed = _entry(EntryType.TOPOFF_FAILED, cause="declined")
     yield failed, "Auto top-off", "Your card was declined"
+    for cause, why in (
+        ("switched_off", "auto top-off was switched off"),
+        ("suspended", "the account was suspended"),
+        ("spending_cap", "it would have passed the spending cap"),
+    ):
+        canceled = _entry(EntryType.TOPOFF_CANCELED, cause=cause)
+        yield canceled, "Auto top-off", f"Not charged: {why}"
+    capped = _entry(EntryType.TOPOFF_CAPPED, cause="spending_cap", detail="8000 10000 usd")
+    reached = "Spending cap reached: $80.00 of $100.00 charged, the next would pass it"
+    yield capped, "Auto top-off", reached
+    yield _entry(EntryType.CYCLE_STARTED, allotment=0, purchased=25), "New billing period", ""
     yield _entry(EntryType.PURCHASE_SUCCEEDED, cause="pi_1"), "Credits purchased", ""
     yield _entry(EntryType.CREDITS_ADDED, cause="sorry", detail="staff@"), "Credits added", "sorry"
     yield _entry(EntryType.CREDITS_REMOVED, cause="slip"), "Credits removed", "slip"
@@ -255,9 +266,9 @@ def _every_line() -> Iterator[tuple[Entry, str, str]]:
         (CorrectionCause.REFUND, "Refund", "Refund failed"),
         (CorrectionCause.DISPUTE, "Dispute", "Dispute won"),
     ):
-        clawed_back = _entry(EntryType.CREDITS_CLAWED_BACK, cause=cause)
+        clawed_back = _entry(EntryType.CREDITS_CLAWED_BACK, cause=cause, detail="re_1 500 usd")
         yield clawed_back, taken, "Credits of the payment were taken back"
-        given_back = _entry(EntryType.CREDITS_RETURNED, cause=cause)
+        given_back = _entry(EntryType.CREDITS_RETURNED, cause=cause, detail="re_1 500 usd")
         yield given_back, returned, "Credits of the payment were returned"
 
 
@@ -269,11 +280,34 @@ def test_every_kind_of_line_has_words(entry: Entry, what: str, detail: str) -> N
     assert "staff@" not in repr(line)
 
 
+@pytest.mark.parametrize(
+    ("type_", "detail", "amount"),
+    [
+        (EntryType.CREDITS_CLAWED_BACK, "re_1 500 usd", "-$5.00"),
+        (EntryType.CREDITS_CLAWED_BACK, "re_1 500 jpy", "-¥500"),
+        (EntryType.CREDITS_RETURNED, "re_1 500 usd", "$5.00"),
+        (EntryType.CREDITS_CLAWED_BACK, "re_1", ""),  # as entries once were
+        (EntryType.TOPOFF_FAILED, "500 usd", "$5.00"),
+    ],
+)
+def test_money_that_went_back_is_shown_as_such(type_: EntryType, detail: str, amount: str) -> None:
+    cause = "declined" if type_ is EntryType.TOPOFF_FAILED else "refund"
+    assert statement_line(_entry(type_, cause=cause, detail=detail)).amount == amount
+
+
+def test_a_refund_that_is_worth_no_credit_says_so() -> None:
+    refunded = _entry(EntryType.CREDITS_CLAWED_BACK, cause="refund", detail="re_1 1 usd")
+    line = statement_line(replace(refunded, purchased_delta=0))
+    assert line.detail == "No credits of the payment were taken back"
+
+
 def test_no_kind_of_line_was_forgotten() -> None:
     of_calls = {"call_debited", "call_released", "call_dropped", "call_settled"}
     told = {entry.type for entry, _, _ in _every_line()}
     assert {type_ for type_ in EntryType if type_ not in of_calls} - told == {
-        EntryType.TOPOFF_REQUESTED
+        EntryType.TOPOFF_REQUESTED,
+        EntryType.ACCOUNT_CHANGED,
+        EntryType.INCIDENT_RESOLVED,
     }
 
 

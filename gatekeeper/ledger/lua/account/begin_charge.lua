@@ -3,14 +3,15 @@
 -- KEYS[9] top-off
 -- ARGV[5] top-off id   ARGV[6] default price of a credit, minor units   ARGV[7] currency
 -- Replies {status, every field of the top-off as name and value}
---   'unknown_topoff'
+--   'unknown_topoff'; or {'cycle_over', …}
 --   'charge'             charge it with the card fixed in it
 --   'no_payment_method'  still requested; the caller fails it
 --   'card_refused'       still requested; the issuer said never to try this card again
---   'canceled'           auto top-off was switched off, or the account suspended, before a
---                        PaymentIntent was stored
+--   'canceled'           auto top-off was switched off, the account suspended, or the spending cap
+--                        reached, before a PaymentIntent was stored
 --   'finished'           nothing is to be done; the work is struck off
--- Writes the top-off's state and price; when canceled also the account.
+-- Writes the top-off's state and price; when canceled also the account and an entry. Where the cap
+-- does that, it owes the cap's e-mail, or a top-off of what was set meanwhile if that fits.
 
 local account = read_account()
 local state = redis.call('HGET', KEYS[9], 'state')
@@ -19,6 +20,7 @@ if not account or not state then
   strike(task)
   return { 'unknown_topoff' }
 end
+if account.cycle_over then return cycle_over() end -- what counts against the cap is this period's
 
 local function reply(status)
   return { status, redis.call('HGETALL', KEYS[9]) }
@@ -35,18 +37,27 @@ if not may_move(state, 'canceled') then
   return reply('finished')
 end
 
-if not account.topoff_on or account.suspended then
+local f = redis.call('HMGET', KEYS[9], 'credits', 'amount_minor')
+local price = tonumber(redis.call('HGET', ACCOUNT, 'price_minor') or ARGV[6])
+local amount_minor = state == 'charging' and tonumber(f[2]) or price * tonumber(f[1])
+local cause = not account.topoff_on and 'switched_off' or account.suspended and 'suspended'
+  or passes_cap(amount_minor) and 'spending_cap'
+if cause then
   redis.call('HSET', KEYS[9], 'state', 'canceled', 'finished_at_ms', NOW)
   redis.call('EXPIRE', KEYS[9], RECORD_KEPT_S)
   redis.call('HDEL', ACCOUNT, 'topoff', 'topoff_state')
+  account.topoff, account.topoff_state = '', ''
   strike(task)
+  append(account, 'topoff_canceled', 0, 0, ARGV[5], cause)
+  if cause == 'spending_cap' then
+    look_at_cap(account, ARGV[6], ARGV[7])
+    look(account)
+  end
   return reply('canceled')
 end
 if state == 'charging' then return reply('charge') end
 
-local price = tonumber(redis.call('HGET', ACCOUNT, 'price_minor') or ARGV[6])
-local credits = tonumber(redis.call('HGET', KEYS[9], 'credits'))
-redis.call('HSET', KEYS[9], 'amount_minor', price * credits, 'currency', ARGV[7])
+redis.call('HSET', KEYS[9], 'amount_minor', amount_minor, 'currency', ARGV[7])
 local card = redis.call('HMGET', PROFILE, 'customer', 'payment_method', 'card_refused',
   'card_last4')
 if not card[2] then return reply('no_payment_method') end

@@ -1,14 +1,16 @@
--- Credit a successful charge, once, whoever reports it first (R7, R10). Resolves the incident.
--- KEYS[9] top-off
+-- Credit a successful charge, once, whoever reports it first (R7, R10). Resolves the incident. What
+-- was charged counts against the spending cap in the period in which this is told.
+-- KEYS[9] top-off   KEYS[10] a second new notice
 -- ARGV[5] top-off id   ARGV[6] PaymentIntent   ARGV[7] amount, minor units   ARGV[8] currency
 -- ARGV[9] customer   ARGV[10] the last four digits of the card charged, '' = as saved
+-- ARGV[11] id of the second notice
 -- Replies {'unknown_topoff'} or {status, allotment, purchased}
 --   'settled'    credited now
 --   'repeated'   credited before
 --   'mismatch'   PaymentIntent, amount, currency or customer are not this top-off's
 --   'bad_move'   the top-off is in a state from which it cannot succeed
--- Writes the bucket, the top-off, the account, one entry; owes the confirmation; strikes off the
--- charge.
+-- Writes the bucket, the top-off, the account, one entry, and one if the cap is reached; owes the
+-- confirmation, and the cap's e-mail; strikes off the charge.
 
 local account = read_account()
 local f = redis.call('HMGET', KEYS[9], 'state', 'payment_intent', 'amount_minor', 'currency',
@@ -33,10 +35,13 @@ redis.call('HSET', KEYS[9], 'state', 'succeeded', 'finished_at_ms', NOW, 'card_l
 redis.call('HDEL', KEYS[9], 'reason')
 redis.call('EXPIRE', KEYS[9], RECORD_KEPT_S)
 if account.topoff == ARGV[5] then redis.call('HDEL', ACCOUNT, 'topoff', 'topoff_state') end
-unblock(account, 'topoff_succeeded')
 append(account, 'topoff_succeeded', 0, credits, ARGV[5], ARGV[6], '', ARGV[7] .. ' ' .. ARGV[8])
+unblock(account, 'topoff_succeeded')
 forget_warnings(account)
 notify('topoff_succeeded', 'credits', credits, 'amount_minor', ARGV[7], 'currency', ARGV[8],
   'card_last4', last4, 'balance', account.balance)
+redis.call('HINCRBY', ACCOUNT, 'spent_minor', ARGV[7])
+NEW_NOTICE, NEW_ID = KEYS[10], ARGV[11]
+look_at_cap(account, tonumber(ARGV[7]) / credits, ARGV[8])
 strike('charge:' .. ARGV[5])
 return reply('settled')

@@ -1,13 +1,15 @@
 -- Apply how the subscription that drives an account stands at Stripe (R4), or let one drive it.
--- ARGV[5] since when `subscription:<account>` was owed as Stripe was asked, ms
+-- ARGV[5] the mark under which `subscription:<account>` was owed as Stripe was asked
 -- ARGV[6] '1': let it drive the account from now on
 -- ARGV[7] subscription   ARGV[8] its status   ARGV[9] anchor, ms   ARGV[10] interval
 -- ARGV[11] and [12] start and end of its period, ms; the end is '' when no period follows
 -- ARGV[13] allotment of this period   ARGV[14] of the next   ARGV[15] '1': entitled by its status
+-- ARGV[16] detail of the entry of its being linked
+-- ARGV[17] end of the period by its anchor that contains now, ms
 -- Replies {'unknown_account' | 'superseded' | 'set'}
 --   'superseded': nothing was changed. There were news since Stripe was asked, or another
 --   subscription, or none, drives the account
--- Writes the account and its profile, up to two entries; owes the turn of the cycle, or that the
+-- Writes the account and its profile, up to three entries; owes the turn of the cycle, or that the
 -- balance is low; strikes the task off. It stays owed when this links the subscription: the claim on
 -- it is still to be confirmed, and whoever does this may die before.
 
@@ -19,8 +21,11 @@ if not account then
 end
 local driver = redis.call('HGET', PROFILE, 'subscription')
 local linking = not driver and ARGV[6] == '1'
-local since_ms = string.match(redis.call('HGET', TRIES, TASK) or '', '%d+$')
-if since_ms ~= ARGV[5] or (driver ~= ARGV[7] and not linking) then return { 'superseded' } end
+local mark = string.match(redis.call('HGET', TRIES, TASK) or '', '%d+$')
+if mark ~= ARGV[5] or (driver ~= ARGV[7] and not linking) then return { 'superseded' } end
+if linking then
+  append(account, 'account_changed', 0, 0, ID, 'subscription_linked', '', ARGV[16])
+end
 
 -- What was withheld comes back, and what is entitled to beyond that is granted, in one period. But
 -- what is past due keeps what it has: a rise that nobody has paid for waits for the money.
@@ -66,9 +71,11 @@ elseif is_current then
   if entitled then grant(tonumber(f[2]), tonumber(f[3] or 0)) end
 end
 if not entitled then withhold() end
-if ARGV[12] == '' then
+if ARGV[12] == '' and redis.call('HEXISTS', ACCOUNT, 'cap_minor') == 0 then
   redis.call('HDEL', ACCOUNT, 'cycle_end_ms')
   strike('cycle:' .. ID)
+elseif ARGV[12] == '' then -- a spending cap counts by periods: they go on, by the anchor
+  if ahead_ms > 0 then end_cycle_at(ARGV[17]) end
 elseif ahead_ms > 0 or is_current then -- else Stripe has yet to turn the period that began here
   end_cycle_at(ARGV[12])
 end

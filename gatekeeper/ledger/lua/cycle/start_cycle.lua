@@ -26,8 +26,6 @@ local start_ms = tonumber(ARGV[5]) > tonumber(f[2]) and ARGV[5] or f[2]
 begin_period(account, f[3], start_ms, f[1])
 end_cycle_at(ARGV[6])
 if redis.call('HEXISTS', PROFILE, 'subscription') == 1 then
-  local task = 'subscription:' .. ID
-  local since_ms = string.match(redis.call('HGET', TRIES, task) or ' -1', '[%d-]+$')
-  owe(task, math.max(tonumber(NOW), tonumber(since_ms) + 1)) -- later than before, as note_owed does
+  note_news(OWED, TRIES, 'subscription:' .. ID, NOW, WAKE)
 end
 return { 'started', account.allotment, account.purchased }
