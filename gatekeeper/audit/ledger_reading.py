@@ -17,6 +17,7 @@ from gatekeeper.ledger import lookback
 from gatekeeper.ledger.keys import account_of
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.ledger.log import EMPTY_LOG, LogPage, RawEntry
+from gatekeeper.ledger.records import read_direction
 
 #: Told how many more entries have been read.
 OnRead = Callable[[int], object]
@@ -146,6 +147,7 @@ def _line(place: Place, fields: dict[str, str]) -> Line:
         fields["cause"],
         fields["number"],
         fields["detail"],
+        read_direction(fields),
     )
 
 

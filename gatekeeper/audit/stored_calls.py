@@ -7,6 +7,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from gatekeeper.audit.meters import MetersAudit
+from gatekeeper.domain.call import Direction
 from gatekeeper.domain.entry import Entry, EntryType
 from gatekeeper.domain.line import Line
 from gatekeeper.history.call import (
@@ -80,6 +81,7 @@ def _entry(line: Line) -> Entry:
         line.cause,
         line.number,
         line.detail,
+        Direction(line.direction),
     )
 
 

@@ -17,7 +17,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "topoff": ("gatekeeper.cli.money:topoff", "Set automatic top-offs, or retry one that failed."),
     "card": ("gatekeeper.cli.money:card", "Attach the card that top-offs are charged to."),
     "explain": ("gatekeeper.cli.explaining:explain", "Say why a call was answered or dropped."),
-    "log": ("gatekeeper.cli.look:log", "Show what changed an account's balance."),
+    "log": ("gatekeeper.cli.look:log", "Show what changed an account, and who did it."),
     "usage": ("gatekeeper.cli.usage:usage", "Count an account's calls and their credits."),
     "audit": ("gatekeeper.cli.auditing:audit", "Hold balances against the entries of the log."),
     "doctor": ("gatekeeper.cli.checks:doctor", "Check the settings and everything they lead to."),

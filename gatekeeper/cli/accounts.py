@@ -23,6 +23,7 @@ from gatekeeper.cli.parameters import (
     NumberOrDefault,
     account_argument,
     anchor_option,
+    by_option,
     interval_option,
 )
 from gatekeeper.cli.routes import read_route
@@ -34,6 +35,7 @@ from gatekeeper.domain.account import (
     new_account_id,
 )
 from gatekeeper.domain.cycle import Interval
+from gatekeeper.domain.money import CreditPrice
 from gatekeeper.domain.route import DropMessage
 from gatekeeper.ledger import lookback
 from gatekeeper.ledger.ledger import Ledger
@@ -52,6 +54,7 @@ def account() -> None:
 @anchor_option
 @interval_option
 @click.option("--timezone", default="UTC", show_default=True, help="IANA name.")
+@by_option
 @json_option
 def create(
     name: str,
@@ -60,6 +63,7 @@ def create(
     anchor_ms: int | None,
     interval: Interval | None,
     timezone: str,
+    by: str,
     *,
     as_json: bool,
 ) -> None:
@@ -75,7 +79,7 @@ def create(
     )
     accounts = load_parts().ledger.accounts
     with advised_if_unknown(f"see whether it was opened: gatekeeper account show {new.id}"):
-        accounts.open_account(new)
+        accounts.open_account(new, by=by)
     show({"id": new.id}, new.id, as_json=as_json)
 
 
@@ -144,6 +148,7 @@ def _read_all(ledger: Ledger) -> Iterator[Account]:
 @click.option("--drop-message", help="What dropped callers hear; '' for the default.")
 @click.option("--drop-language", help="The message's language, such as en-US.")
 @click.option("--drop-voice", help="The message's voice, such as Polly.Joanna-Neural.")
+@by_option
 @json_option
 def set_account(
     account_id: str,
@@ -152,6 +157,7 @@ def set_account(
     anchor_ms: int | None,
     interval: Interval | None,
     subscription: str | None,
+    by: str,
     as_json: bool,
     **options: str | int | None,
 ) -> None:
@@ -170,16 +176,20 @@ def set_account(
     parts = load_parts()
     found = parts.ledger.accounts.account(account_id)
     fields = _checked_fields(parts, found, given)
-    came_to = set_driver(parts, found, subscription, allotment=allotment) if subscription else ""
+    came_to = (
+        set_driver(parts, found, subscription, allotment=allotment, by=by) if subscription else ""
+    )
     if cycle_given:
         parts.ledger.cycles.set_cycle(
             account_id,
             allotment=found.allotment_size if allotment is None else allotment,
             anchor_ms=found.anchor_ms if anchor_ms is None else anchor_ms,
             interval=interval or found.interval,
+            by=by,
         )
     if fields:
-        parts.ledger.accounts.update_account(account_id, **fields)
+        price = CreditPrice(parts.settings.credit_price, parts.settings.currency)
+        parts.ledger.accounts.update_account(account_id, by=by, price=price, **fields)
     names = [*(name.replace("_", "-") for name in given), *cycle_given]
     names = sorted([*names, "subscription"] if subscription else names)
     line = "; ".join(filter(None, ("set: " + ", ".join(names), came_to)))
@@ -239,21 +249,24 @@ def _drop_message_field(parts: Parts, found: Account, given: dict[str, str]) -> 
 
 @account.command()
 @account_argument
+@by_option
 @json_option
-def suspend(account_id: str, *, as_json: bool) -> None:
+def suspend(account_id: str, by: str, *, as_json: bool) -> None:
     """Drop an account's calls and stop its top-offs until it is resumed."""
-    _set_suspended(account_id, suspended=True, as_json=as_json)
+    _set_suspended(account_id, suspended=True, by=by, as_json=as_json)
 
 
 @account.command()
 @account_argument
+@by_option
 @json_option
-def resume(account_id: str, *, as_json: bool) -> None:
+def resume(account_id: str, by: str, *, as_json: bool) -> None:
     """Answer a suspended account's calls again."""
-    _set_suspended(account_id, suspended=False, as_json=as_json)
+    _set_suspended(account_id, suspended=False, by=by, as_json=as_json)
 
 
-def _set_suspended(account_id: str, *, suspended: bool, as_json: bool) -> None:
-    load_parts().ledger.accounts.update_account(account_id, suspended="1" if suspended else "")
+def _set_suspended(account_id: str, *, suspended: bool, by: str, as_json: bool) -> None:
+    flag = "1" if suspended else ""
+    load_parts().ledger.accounts.update_account(account_id, by=by, suspended=flag)
     word = "suspended" if suspended else "resumed"
     show({"id": account_id, "suspended": suspended}, f"{account_id} {word}", as_json=as_json)

@@ -1,4 +1,4 @@
-"""`gatekeeper log`: what changed a balance."""
+"""`gatekeeper log`: what changed a balance, and who changed what by hand."""
 
 from __future__ import annotations
 
@@ -20,7 +20,19 @@ from gatekeeper.cli.output import (
     utc_second,
 )
 from gatekeeper.cli.parameters import account_argument
-from gatekeeper.domain.entry import CALL_ENDS, PERIOD_ENTRIES, Entry
+from gatekeeper.cli.sentences import one_line
+from gatekeeper.domain.change import read_detail
+from gatekeeper.domain.change_words import change_words
+from gatekeeper.domain.entry import (
+    CALL_ENDS,
+    PERIOD_ENTRIES,
+    WITH_CHANGE,
+    Entry,
+    EntryType,
+    capped_of,
+)
+from gatekeeper.domain.incident import RESOLUTION_WORDS
+from gatekeeper.domain.money import format_minor
 from gatekeeper.history.export import export_entries
 
 _LIMIT: Final = 50
@@ -41,7 +53,7 @@ _LIMIT_MAX: Final = 10_000
 def log(
     account_id: str, limit: int | None, after: str | None, *, as_csv: bool, as_json: bool
 ) -> None:
-    """Show an account's entries, newest first.
+    """Show an account's entries, newest first: what changed its balance, and who changed what.
 
     --csv prints all that there are, with times of the account's time zone.
     """
@@ -60,7 +72,8 @@ def log(
         parts.ledger, parts.history, account_id, after=after, limit=limit or _LIMIT
     )
     names = ("time (UTC)", "type", "change", "balance", "ref", "cause")
-    lines = table(names, map(_row, page.items), right=("change", "balance"), cut=("ref", "cause"))
+    rows = [_row(entry, parts.settings.currency) for entry in page.items]
+    lines = table(names, rows, right=("change", "balance"), cut=("ref", "cause"))
     document = {"entries": [_document(entry) for entry in page.items], "next": page.next}
     show(document, lines, as_json=as_json)
     if page.next is not None and not as_json:
@@ -70,20 +83,33 @@ def log(
         )
 
 
-def _row(entry: Entry) -> tuple[str, ...]:
+def _row(entry: Entry, currency: str) -> tuple[str, ...]:
     change = entry.allotment_delta + entry.purchased_delta
     return (
         utc_second(entry.at_ms),
-        entry.type.value,
+        one_line(entry.type),
         f"{change:+d}" if change else "",
         str(entry.allotment + entry.purchased),
-        _ref(entry),
-        f"{entry.cause} ({_note(entry)})" if entry.note else entry.cause,
+        one_line(_ref(entry)),
+        one_line(_why(entry, currency)),
     )
 
 
 def _ref(entry: Entry) -> str:
     return utc_second(int(entry.ref)) if entry.type in PERIOD_ENTRIES else entry.ref
+
+
+def _why(entry: Entry, currency: str) -> str:
+    if entry.type == EntryType.ACCOUNT_CHANGED:
+        what = change_words(entry, currency)
+        return f"{what}, by {entry.note}" if entry.note else what
+    if entry.type == EntryType.INCIDENT_RESOLVED:
+        return RESOLUTION_WORDS.get(entry.cause, entry.cause)
+    if (capped := capped_of(entry)) is not None:
+        spent_minor, cap_minor, code = capped
+        used = f"{format_minor(spent_minor, code)} of {format_minor(cap_minor, code)}"
+        return f"{entry.cause} ({used} used)"
+    return f"{entry.cause} ({_note(entry)})" if entry.note else entry.cause
 
 
 def _note(entry: Entry) -> str:
@@ -94,7 +120,7 @@ def _document(entry: Entry) -> dict[str, Any]:
     return {
         "id": entry.id,
         "at": utc(entry.at_ms),
-        "type": entry.type.value,
+        "type": str(entry.type),
         "allotment_delta": entry.allotment_delta,
         "purchased_delta": entry.purchased_delta,
         "balance": {
@@ -105,5 +131,12 @@ def _document(entry: Entry) -> dict[str, Any]:
         "ref": entry.ref,
         "cause": entry.cause,
         "number": entry.number or None,
-        "detail": entry.told_detail or None,
+        "detail": _detail(entry),
     }
+
+
+def _detail(entry: Entry) -> str | dict[str, Any] | None:
+    if entry.type in WITH_CHANGE and entry.detail:
+        told = read_detail(entry.detail)
+        return {"by": told.by, **told.values}
+    return entry.told_detail or None

@@ -9,7 +9,7 @@ import click
 
 from gatekeeper.cli.deployment import load_parts
 from gatekeeper.cli.output import json_option, show, table
-from gatekeeper.cli.parameters import account_argument
+from gatekeeper.cli.parameters import account_argument, by_option
 from gatekeeper.domain.account import InvalidSettings
 from gatekeeper.domain.email_address import normalize_email
 from gatekeeper.domain.notice import NoticeKind
@@ -48,13 +48,14 @@ email_argument = click.argument("email", metavar="EMAIL", type=EmailAddress())
     callback=lambda _context, _option, value: Role(value),
     help="An owner may pay, a viewer looks.",
 )
+@by_option
 @json_option
-def add(account_id: str, email: str, role: Role, *, as_json: bool) -> None:
+def add(account_id: str, email: str, role: Role, by: str, *, as_json: bool) -> None:
     """Make somebody a member of an account, or change a member's role."""
     members = load_parts().ledger.members
     before = members.find(account_id, email)
     after = Member(email, role) if before is None else replace(before, role=role)
-    members.set_member(account_id, after)
+    members.set_member(account_id, after, by=by)
     changed = after != before
     document = {"account": account_id, "email": email, "role": role.value, "changed": changed}
     line = f"{email} is {_ARTICLES[role]} of {account_id}" + ("" if changed else " (as before)")
@@ -67,10 +68,11 @@ _ARTICLES = {Role.OWNER: "an owner", Role.VIEWER: "a viewer"}
 @member.command()
 @account_argument
 @email_argument
+@by_option
 @json_option
-def remove(account_id: str, email: str, *, as_json: bool) -> None:
+def remove(account_id: str, email: str, by: str, *, as_json: bool) -> None:
     """Take a member away from an account; what they have open in the portal ends at once."""
-    load_parts().ledger.members.remove_member(account_id, email)
+    load_parts().ledger.members.remove_member(account_id, email, by=by)
     document = {"account": account_id, "email": email, "role": None}
     show(document, f"{email} is no longer a member of {account_id}", as_json=as_json)
 
@@ -107,6 +109,17 @@ def link(email: str, *, as_json: bool) -> None:
         raise click.ClickException(f"{email} is neither a member of an account nor an admin")
     url = parts.sign_in_links.url(parts.ledger.sign_ins.new_link(email))
     show({"email": email, "url": url}, url, as_json=as_json)
+
+
+@member.command(name="sign-out")
+@email_argument
+@json_option
+def sign_out(email: str, *, as_json: bool) -> None:
+    """Sign somebody out of the portal, wherever they are signed in. They may sign in again."""
+    ended = load_parts().ledger.sessions.end_all(email)
+    sessions = "session" if ended == 1 else "sessions"
+    document = {"email": email, "ended": ended}
+    show(document, f"{ended} {sessions} of {email} ended", as_json=as_json)
 
 
 def _notices_words(one: Member) -> str:

@@ -8,7 +8,7 @@ from gatekeeper.bootstrap import Parts
 from gatekeeper.cli.account_view import route_text
 from gatekeeper.cli.deployment import load_parts
 from gatekeeper.cli.output import facts, json_option, show, table, utc
-from gatekeeper.cli.parameters import account_argument
+from gatekeeper.cli.parameters import account_argument, by_option
 from gatekeeper.cli.routes import read_route
 from gatekeeper.domain.account import InvalidSettings
 from gatekeeper.domain.phone import is_e164
@@ -26,13 +26,16 @@ number_argument = click.argument("phone_number", metavar="+E164")
 @number_argument
 @account_argument
 @click.option("--route", help="Where its calls go; without it, where the account's do.")
+@by_option
 @json_option
-def assign(phone_number: str, account_id: str, route: str | None, *, as_json: bool) -> None:
+def assign(
+    phone_number: str, account_id: str, route: str | None, by: str, *, as_json: bool
+) -> None:
     """Give a number to an account, or change the number's route."""
     _check_number(phone_number)
     parts = load_parts()
     stored = _checked_route(parts, phone_number, account_id, route)
-    changed = parts.ledger.numbers.assign_number(phone_number, account_id, stored)
+    changed = parts.ledger.numbers.assign_number(phone_number, account_id, stored, by=by)
     document = {"number": phone_number, "account": account_id, "changed": changed}
     line = f"{phone_number} belongs to {account_id}" + ("" if changed else " (as before)")
     show(document, line, as_json=as_json)
@@ -41,11 +44,12 @@ def assign(phone_number: str, account_id: str, route: str | None, *, as_json: bo
 @number.command()
 @number_argument
 @account_argument
+@by_option
 @json_option
-def release(phone_number: str, account_id: str, *, as_json: bool) -> None:
+def release(phone_number: str, account_id: str, by: str, *, as_json: bool) -> None:
     """Take a number away from an account."""
     _check_number(phone_number)
-    load_parts().ledger.numbers.release_number(phone_number, account_id)
+    load_parts().ledger.numbers.release_number(phone_number, account_id, by=by)
     document = {"number": phone_number, "account": None, "previous": account_id}
     show(document, f"{phone_number} no longer belongs to {account_id}", as_json=as_json)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -36,7 +38,31 @@ CREDITS: Final = click.IntRange(1, MAX_CREDITS)
 CREDITS_OR_NONE: Final = click.IntRange(0, MAX_CREDITS)
 #: Written for a number, to go back to what holds without one.
 DEFAULT: Final = "default"
+MAX_NAME_CHARS: Final = 80
 _DAY_SHAPE: Final = "YYYY-MM-DD, such as 2026-01-31"
+
+
+def _user_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in some containers
+        return f"user {os.getuid()}"
+
+
+def _checked_name(_context: click.Context, _option: click.Parameter, value: str) -> str:
+    name = value.strip()
+    if not 1 <= len(name) <= MAX_NAME_CHARS or not name.isprintable():
+        raise InvalidSettings({"by": f"must be 1 to {MAX_NAME_CHARS} printable characters"})
+    return name
+
+
+by_option: Final = click.option(
+    "--by",
+    default=_user_name,
+    show_default="the user of this system",
+    callback=_checked_name,
+    help="Who does this: it stands in the account's log.",
+)
 
 
 class Day(click.ParamType[date]):

@@ -36,17 +36,19 @@ subscription_option: Final = click.option(
 )
 
 
-def set_driver(parts: Parts, account: Account, subscription: str, *, allotment: int | None) -> str:
+def set_driver(
+    parts: Parts, account: Account, subscription: str, *, allotment: int | None, by: str
+) -> str:
     """Link a subscription, or unlink the one there is; returns what that came to.
 
-    `allotment` is what the account will get then instead of what it has, if anything. Raises what
-    link_subscription raises; LedgerRefusal when there is none to unlink.
+    `allotment` is what the account will get then instead of what it has, if anything; `by` is who
+    does it. Raises what link_subscription raises; LedgerRefusal when there is none to unlink.
     """
     ledger = parts.ledger
     if subscription == NONE:
         if not account.subscription:
             raise LedgerRefusal(f"no subscription drives {account.id}")
-        ledger.subscriptions.unlink_subscription(account.id, account.subscription)
+        ledger.subscriptions.unlink_subscription(account.id, account.subscription, by=by)
         return f"{account.subscription} is unlinked; {_cycle_words(parts, account.id, allotment)}"
     terms = link_subscription(
         account,
@@ -54,6 +56,7 @@ def set_driver(parts: Parts, account: Account, subscription: str, *, allotment: 
         ledger=ledger,
         stripe_api=parts.stripe,
         plans=parts.settings.stripe_plans,
+        by=by,
     )
     return f"{terms.id} is {terms.status}: {terms.allotment} credits in this period"
 

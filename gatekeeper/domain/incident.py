@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class FailureReason(StrEnum):
@@ -36,6 +37,15 @@ class Resolution(StrEnum):
     TOPOFF_SUCCEEDED = "topoff_succeeded"
     SWITCHED_OFF = "switched_off"
     PURCHASE_SUCCEEDED = "purchase_succeeded"
+
+
+#: How an incident ended, as a sentence about it goes on.
+RESOLUTION_WORDS: Final[dict[str, str]] = {
+    Resolution.CARD_ATTACHED: "resolved: a card was attached",
+    Resolution.TOPOFF_SUCCEEDED: "resolved: a top-off succeeded",
+    Resolution.SWITCHED_OFF: "resolved: auto top-off was switched off",
+    Resolution.PURCHASE_SUCCEEDED: "resolved: a purchase with the saved card succeeded",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,13 @@ class MemberRefused(LedgerRefusal):
     """An account's members cannot be changed so."""
 
 
+class MemberChanged(MemberRefused):
+    """Somebody changed or removed a member after they were read."""
+
+    def __init__(self, email: str) -> None:
+        super().__init__(f"{email} was changed or removed meanwhile")
+
+
 class PaymentMismatch(LedgerRefusal):
     """A payment does not fit the top-off or purchase that it says it is for. Someone must look."""
 
@@ -79,5 +86,5 @@ class SettingsChanged(LedgerRefusal):
         )
 
 
-class CorrectionRefused(LedgerRefusal):
-    """A correction by hand cannot be applied."""
+class CreditsRefused(LedgerRefusal):
+    """Credits cannot be added or removed by hand as asked."""

@@ -18,12 +18,13 @@
 | `gk:{s}:notice:<id>`         | hash   | one e-mail's content, see below      | 90 days         |
 | `gk:{s}:told:<notice>`       | set    | whom this e-mail was sent to         | 90 days         |
 | `gk:{s}:members:<id>`        | hash   | e-mail → a member, see members.py    | for good        |
-| `gk:{s}:sign-in:<link>`      | hash   | a link to sign in by, see below      | 15 min          |
+| `gk:{s}:sign-in:<link>`      | hash   | a link to sign in by, see below      | 15 min, 7 days  |
 | `gk:{s}:log`                 | stream | entries                              | until trimmed   |
 | `gk:{s}:owed`                | zset   | task → due, in ms                    | until done      |
-| `gk:{s}:tries`               | hash   | task → times enqueued, first due, ms | until done      |
+| `gk:{s}:tries`               | hash   | task → how it is owed, see below     | until done      |
 | `gk:number:<E.164>`          | hash   | one phone number, see below          | for good        |
 | `gk:subscription:<sub>`      | string | id of the account that it drives     | while it does   |
+| `gk:customers:<bucket>`      | hash   | "customer account", see below        | for good        |
 | `gk:person:<e-mail>`         | set    | accounts to look for this member in  | for good        |
 | `gk:session:<digest>`        | hash   | somebody signed in, see below        | see sessions.py |
 | `gk:sessions:<e-mail>`       | set    | digests of a person's sessions       | 14 days         |
@@ -49,7 +50,11 @@ account
     - `cycle_no`, `cycle_start_ms`, `cycle_end_ms`: the period; no end, no cycle.
       `cycle_granted`: the allotment that this period has granted so far. `withheld`: what of it a
       subscription's status took away, and gives back within the period.
-    - `topoff_on` ("1" or "0"), `threshold`, `topoff_amount`, `overdraft_limit`: the settings.
+    - `topoff_on` ("1" or "0"), `threshold`, `topoff_amount`, `overdraft_limit`, `cap_minor`: the
+      settings; the last is the spending cap of a period, in minor units.
+    - `spent_minor`: what top-offs have charged in this period. `capped`: flag, one more would pass
+      the cap. `cap_told`: the highest cap that the e-mail of its being reached was written for in
+      this period.
     - `topoff`, `topoff_state`: the top-off in flight.
     - `incident`: the open one. `blocked_by`: its reason. `retries`: failures in a row.
       `retry_at_ms`: when an automatic attempt is allowed again.
@@ -70,34 +75,45 @@ topoff
       `card_last4`. Before the confirmation: `payment_intent`.
     - of a failure: `reason`, `decline_code`.
 checkout, of one visit to Stripe Checkout, to buy credits or to save a card
-    - `account`, `mode`, `state`, `session`, `customer`, `started_at_ms`; of a purchase also
-      `credits`, `amount_minor`, `currency`.
+    - `account`, `mode`, `state`, `session`, `customer`, `started_at_ms`, `by`: who began it;
+      of a purchase also `credits`, `amount_minor`, `currency`.
     - once it succeeded: `finished_at_ms`, `card_last4`; of a purchase also `payment_intent`,
       `receipt_url`.
 clawback, of one PaymentIntent
     - `re_…`, `du_…`: a refund or dispute as "rank amount out", see domain/correction.py: the amount
       in minor units, out "1" while it is gone, else "0".
     - `taken`: credits taken for all of them together.
+tries
+    - each task: how often it was enqueued, when it was first due in ms, and, if there was news, the
+      mark of the newest. `marks`: how many of those there were; this stays.
 incident
     - `id`, `account`, `topoff`, `reason`, `credits`, `amount_minor`, `currency`, `decline_code`,
       `at_ms`. Once it is over: `resolved_at_ms`, `resolution`.
 notice
     - `kind`, `at_ms`, `balance`; by kind also `reason`, `credits`, `amount_minor`, `currency`,
-      `card_last4`, `receipt_url`, `threshold`, `cause`, `switched_off`: flag.
+      `card_last4`, `receipt_url`, `threshold`, `cause`, `cap_minor`, `spent_minor`,
+      `resumes_at_ms`, `switched_off`: flag.
 sign-in
-    - `email`: who asked for the link. `next`: the path to go on to. `at_ms`: when.
+    - `email`: whom the link is for. `next`: the path to go on to. `at_ms`: since when. Of an
+      invitation, which lives for 7 days, also `invited_to`: the account, and `invited_by`: the
+      member who invites, or empty.
 session
     - `email`, `user_agent`, `created_at_ms`, `seen_at_ms`: who, by what browser, since when, when
-      last.
+      last used.
+customers
+    - each field is a customer at Stripe and an account to look for it in, with a space between;
+      the values are empty. Many share a hash, as a key of its own costs more than what it holds.
 number
     - `account` ("" when released), `route` ("" is the account's own), `previous`: whose it was
-      before, `changed_at_ms`: when it last changed hands.
+      before, `changed_at_ms`: when it last changed hands. `untold`: flag, the account's log is yet
+      to tell of its last change.
 """
 
 from __future__ import annotations
 
 import functools
 import re
+import secrets
 import zlib
 from dataclasses import dataclass
 
@@ -108,6 +124,8 @@ CALL_KEPT_S = 48 * 3600
 MAX_SHARDS = 1024
 #: Together about 5 MB when full.
 _CACHED_ACCOUNTS = 4096
+#: A hash of some hundred fields is stored most tightly: that many for 100,000 accounts.
+_CUSTOMER_BUCKETS = 1024
 
 _TOKEN = re.compile(r"[0-9a-f]{12}")
 
@@ -278,6 +296,10 @@ class Keys:
         """Name the note of which account a subscription at Stripe drives."""
         return f"gk:subscription:{subscription}"
 
+    def customers(self, customer: str) -> str:
+        """Name the notes of which accounts some customers at Stripe may be, this one among them."""
+        return f"gk:customers:{zlib.crc32(customer.encode()) % _CUSTOMER_BUCKETS}"
+
     def person(self, email: str) -> str:
         """Name the accounts that a person may be a member of."""
         return f"gk:person:{email}"
@@ -318,6 +340,11 @@ class Keys:
 def account_of(record_id: str) -> str:
     """Read the account from the id of a top-off, purchase, notice or the like.."""
     return record_id.rsplit("-", 1)[0]
+
+
+def new_record_id(account_id: str) -> str:
+    """Make the id of a top-off, notice or the like of an account."""
+    return f"{account_id}-{secrets.token_hex(6)}"
 
 
 def is_record_id(text: str) -> bool:

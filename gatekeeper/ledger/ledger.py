@@ -8,6 +8,7 @@ from gatekeeper.ledger.accounts import Accounts
 from gatekeeper.ledger.calls import Calls
 from gatekeeper.ledger.checkouts import Checkouts
 from gatekeeper.ledger.corrections import Corrections
+from gatekeeper.ledger.customers import Customers
 from gatekeeper.ledger.cycles import Cycles
 from gatekeeper.ledger.incidents import Incidents
 from gatekeeper.ledger.keys import CALL_KEPT_S
@@ -48,6 +49,7 @@ class Ledger:
         self.topoffs = Topoffs(store)
         self.incidents = Incidents(store)
         self.checkouts = Checkouts(store)
+        self.customers = Customers(store)
         self.corrections = Corrections(store)
         self.owed = Owed(store)
         self.log = Log(store)

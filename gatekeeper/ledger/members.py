@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import Final, cast
 
+from gatekeeper.domain.change import write_detail
 from gatekeeper.domain.notice import NoticeKind
 from gatekeeper.domain.person import Member, Role
-from gatekeeper.ledger.errors import MemberRefused, UnknownAccount
+from gatekeeper.ledger.errors import MemberChanged, MemberRefused, UnknownAccount
 from gatekeeper.ledger.keys import account_of
 from gatekeeper.ledger.store import Store
 
@@ -25,7 +26,8 @@ TOLD_KEPT_S: Final = 90 * 86_400
 class Members:
     """The verbs on members. Addresses are as `normalize_email` writes them.
 
-    All raise redis.RedisError: the outcome is unknown.
+    `by` is who makes a change: it stands in the account's log. All raise redis.RedisError: the
+    outcome is unknown.
     """
 
     def __init__(self, store: Store) -> None:
@@ -54,25 +56,50 @@ class Members:
             return None
         return _read(email, stored or Role.OWNER.value, own_email)
 
-    def set_member(self, account_id: str, member: Member) -> None:
-        """Add a member, or change one. Raises UnknownAccount, MemberRefused.
+    def set_member(
+        self, account_id: str, member: Member, *, by: str = "", instead_of: Member | None = None
+    ) -> bool:
+        """Add a member, or change one; False when nothing is other than it was.
 
+        `instead_of` is what it was made from: without it a change made meanwhile would be undone,
+        as that of another owner who removed this member. Raises MemberChanged.
         The index by person is written first: nobody is a member without standing in it, and whoever
-        stands in it without being one is passed over.
+        stands in it without being one is passed over. Raises UnknownAccount, MemberRefused.
         """
-        before = {one.email: one for one in self.of_account(account_id)}
-        if member.email not in before and len(before) >= MAX_MEMBERS:
-            raise MemberRefused(f"an account has at most {MAX_MEMBERS} members")
-        if member.role is not Role.OWNER:
-            self._refuse_own_email(account_id, member.email)
+        own = self._store.keys.of_account(account_id)
+        if not self._store.client.exists(own.account):  # lest the index grows by what is nobody's
+            raise UnknownAccount(account_id)
         self._store.client.sadd(self._store.keys.person(member.email), account_id)
-        members = self._store.keys.of_account(account_id).members
-        self._store.client.hset(members, member.email, _written(member))
+        chosen = member.chosen_notices
+        status, *_ = self._store.run(
+            "set_member",
+            account_id,
+            member.email,
+            _written(member),
+            int(member.role is Role.OWNER),
+            MAX_MEMBERS,
+            write_detail(by, role=member.role, notices=None if chosen is None else _listed(chosen)),
+            "" if instead_of is None else _written(instead_of),
+            keys=(own.members,),
+        )
+        if status == "changed":
+            raise MemberChanged(member.email)
+        if status == "too_many":
+            raise MemberRefused(f"an account has at most {MAX_MEMBERS} members")
+        _refuse_own_address(status, member.email)
+        return bool(status == "set")
 
-    def remove_member(self, account_id: str, email: str) -> None:
-        """Take a member away, with what was chosen for them. Raises MemberRefused."""
-        self._refuse_own_email(account_id, email)
-        if not self._store.client.hdel(self._store.keys.of_account(account_id).members, email):
+    def remove_member(self, account_id: str, email: str, *, by: str = "") -> None:
+        """Take a member away, with what was chosen for them.
+
+        Raises UnknownAccount, MemberRefused.
+        """
+        members = self._store.keys.of_account(account_id).members
+        status, *_ = self._store.run(
+            "remove_member", account_id, email, write_detail(by), keys=(members,)
+        )
+        _refuse_own_address(status, email)
+        if status == "no_member":
             raise MemberRefused(f"{email} is not a member of {account_id}")
 
     def accounts_of(self, email: str) -> list[str]:
@@ -103,12 +130,10 @@ class Members:
     def _told(self, notice_id: str) -> str:
         return self._store.keys.of_account(account_of(notice_id)).told(notice_id)
 
-    def _refuse_own_email(self, account_id: str, email: str) -> None:
-        # Its address may be changed just now: then what is stored for the old one is that of a
-        # member like any other.
-        profile = self._store.keys.of_account(account_id).profile
-        if self._store.client.hget(profile, "email") == email:
-            raise MemberRefused(f"{email} is the account's own address, and so stays an owner")
+
+def _refuse_own_address(status: str, email: str) -> None:
+    if status == "own_address":
+        raise MemberRefused(f"{email} is the account's own address, and so stays an owner")
 
 
 def _read(email: str, text: str, own_email: str) -> Member:
@@ -127,4 +152,8 @@ _KINDS: Final = frozenset(kind.value for kind in NoticeKind)
 def _written(member: Member) -> str:
     if member.chosen_notices is None:
         return member.role.value
-    return f"{member.role.value}:{','.join(sorted(member.chosen_notices))}"
+    return f"{member.role.value}:{_listed(member.chosen_notices)}"
+
+
+def _listed(kinds: frozenset[NoticeKind]) -> str:
+    return ",".join(sorted(kinds))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, cast
 
+from gatekeeper.domain.change import Change, write_detail
 from gatekeeper.ledger.errors import LedgerRefusal, NumberResting, NumberTaken, UnknownAccount
 from gatekeeper.ledger.store import Store
 
@@ -27,7 +28,11 @@ class NumberRecord:
 
 
 class Numbers:
-    """The verbs on phone numbers. Raise redis.RedisError."""
+    """The verbs on phone numbers. Raise redis.RedisError.
+
+    `by` is who makes a change. A number lies apart from its account, so the account's log is told
+    after it: should the process die in between, making the same change again tells it.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -45,7 +50,7 @@ class Numbers:
             changed_at_ms=int(fields["changed_at_ms"]),
         )
 
-    def assign_number(self, number: str, account_id: str, route: str = "") -> bool:
+    def assign_number(self, number: str, account_id: str, route: str = "", *, by: str = "") -> bool:
         """Assign a number, or change its route; False when nothing changed.
 
         The index by account is written first: a number is never assigned without standing in it,
@@ -65,9 +70,13 @@ class Numbers:
             raise NumberResting(number, int(owner) / 1000)
         if status == "taken":
             raise NumberTaken(number, owner)
-        return bool(status == "assigned")
+        if status == "unchanged":
+            return False
+        detail = write_detail(by, route=bool(route))
+        self._tell(account_id, number, Change.NUMBER_ASSIGNED, detail)
+        return True
 
-    def release_number(self, number: str, account_id: str) -> None:
+    def release_number(self, number: str, account_id: str, *, by: str = "") -> None:
         """Take a number away. Raises LedgerRefusal when it is not this account's."""
         status, _ = self._store.scripts.run(
             "release_number",
@@ -77,6 +86,11 @@ class Numbers:
         if status != "released":
             raise LedgerRefusal(f"{number} does not belong to {account_id}")
         self._store.client.srem(self._store.keys.of_account(account_id).numbers, number)
+        self._tell(account_id, number, Change.NUMBER_RELEASED, write_detail(by))
+
+    def _tell(self, account_id: str, number: str, change: Change, detail: str) -> None:
+        self._store.run("tell_of_number", account_id, number, change, detail)
+        self._store.client.hdel(self._store.keys.number(number), "untold")
 
     def of_account(self, account_id: str) -> dict[str, NumberRecord]:
         """List an account's numbers, sorted."""

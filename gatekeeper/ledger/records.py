@@ -13,6 +13,7 @@ from gatekeeper.domain.call import (
     CallRecord,
     CallState,
     Decision,
+    Direction,
     Reason,
     Standing,
     Verdict,
@@ -20,7 +21,7 @@ from gatekeeper.domain.call import (
 from gatekeeper.domain.checkout import Checkout, CheckoutMode, CheckoutState
 from gatekeeper.domain.correction import CorrectionCause
 from gatekeeper.domain.cycle import Interval
-from gatekeeper.domain.entry import Entry, EntryType
+from gatekeeper.domain.entry import Entry, read_type
 from gatekeeper.domain.incident import FailureReason, Incident, Resolution
 from gatekeeper.domain.notice import (
     BalanceLow,
@@ -29,6 +30,7 @@ from gatekeeper.domain.notice import (
     Notice,
     NoticeKind,
     PurchaseSucceeded,
+    SpendingCapReached,
     TopoffFailed,
     TopoffSucceeded,
 )
@@ -50,6 +52,7 @@ REASON_CODES: Final = {
     "lu": Reason.LEDGER_UNREACHABLE,
     "to": Reason.EMPTY_TOPOFF_OFF,
     "tf": Reason.EMPTY_TOPOFF_FAILED,
+    "tc": Reason.EMPTY_TOPOFF_CAPPED,
     "ou": Reason.EMPTY_OVERDRAFT_USED,
     "su": Reason.ACCOUNT_SUSPENDED,
 }
@@ -61,6 +64,8 @@ _BLOCKS: Final = {
     "d": FailureReason.DECLINED,
     "i": FailureReason.INTERNAL_ERROR,
 }
+#: In their place where the spending cap alone keeps top-offs from beginning.
+_CAPPED: Final = "c"
 
 
 def read_verdict(record: str) -> Verdict:
@@ -85,7 +90,8 @@ def read_call(record: str) -> CallRecord:
             topoff_amount=int(amount),
             overdraft_limit=int(overdraft),
             topoff_state=_TOPOFF_STATES[topoff],
-            blocked_by=_BLOCKS[block],
+            blocked_by=None if block == _CAPPED else _BLOCKS[block],
+            topoff_capped=block == _CAPPED,
         ),
         debited=head[5] == "1",
         topoff_requested=requested == "1",
@@ -136,6 +142,7 @@ def read_account(account_id: str, replies: Sequence[Any]) -> Account | None:
             threshold=int(hot["threshold"]),
             amount=int(hot["topoff_amount"]),
             overdraft_limit=_int(hot.get("overdraft_limit")),
+            spending_cap_minor=_int(hot.get("cap_minor")),
         ),
         price_minor=_int(hot.get("price_minor")),
         topoff_id=hot.get("topoff", ""),
@@ -146,6 +153,8 @@ def read_account(account_id: str, replies: Sequence[Any]) -> Account | None:
         retry_at_ms=_int(hot.get("retry_at_ms")),
         route=route or "",
         drop_message=drop_message or "",
+        spent_minor=int(hot.get("spent_minor", 0)),
+        topoff_capped=hot.get("capped") == "1",
     )
 
 
@@ -204,7 +213,7 @@ def read_incident(fields: Mapping[str, str]) -> Incident:
     )
 
 
-def read_notice(notice_id: str, fields: Mapping[str, str]) -> Notice:
+def read_notice(notice_id: str, fields: Mapping[str, str]) -> Notice:  # noqa: PLR0911 - one a kind
     """Read the frozen content of an e-mail."""
     account_id, at_ms, balance = account_of(notice_id), int(fields["at_ms"]), int(fields["balance"])
     match NoticeKind(fields["kind"]):
@@ -261,6 +270,18 @@ def read_notice(notice_id: str, fields: Mapping[str, str]) -> Notice:
                 receipt_url=fields["receipt_url"],
                 balance=balance,
             )
+        case NoticeKind.SPENDING_CAP_REACHED:
+            return SpendingCapReached(
+                notice_id,
+                account_id,
+                at_ms,
+                cap_minor=int(fields["cap_minor"]),
+                spent_minor=int(fields["spent_minor"]),
+                amount_minor=int(fields["amount_minor"]),
+                currency=fields["currency"],
+                resumes_at_ms=int(fields["resumes_at_ms"]),
+                balance=balance,
+            )
 
 
 def read_checkout(checkout_id: str, fields: Mapping[str, str]) -> Checkout:
@@ -284,12 +305,12 @@ def read_checkout(checkout_id: str, fields: Mapping[str, str]) -> Checkout:
 
 
 def read_entry(entry_id: str, fields: Mapping[str, str]) -> Entry:
-    """Read one line of the log."""
+    """Read one line of the log, of whatever type."""
     return Entry(
         id=entry_id,
         at_ms=int(fields["at_ms"]),
         account_id=fields["account"],
-        type=EntryType(fields["type"]),
+        type=read_type(fields["type"]),
         allotment_delta=int(fields["allotment_delta"]),
         purchased_delta=int(fields["purchased_delta"]),
         allotment=int(fields["allotment"]),
@@ -298,7 +319,16 @@ def read_entry(entry_id: str, fields: Mapping[str, str]) -> Entry:
         cause=fields["cause"],
         number=fields["number"],
         detail=fields["detail"],
+        direction=read_direction(fields),
     )
+
+
+def read_direction(fields: Mapping[str, str]) -> Direction:
+    """Read which way an entry's call goes: one that does not say so is inbound, or of no call.
+
+    Entries that are older than the first calls told apart lack the field.
+    """
+    return Direction(fields.get("direction") or Direction.INBOUND)
 
 
 def in_groups(flat: Sequence[Any], size: int) -> Iterator[tuple[Any, ...]]:

@@ -103,6 +103,8 @@ def test_show_tells_all_that_is_true_now(
             "threshold": 5,
             "amount": 20,
             "overdraft_limit": 20,
+            "spending_cap_minor": None,
+            "spent_minor": 0,
             "state": "requested",
             "id": topoff_id,
         },

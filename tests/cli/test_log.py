@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, event
 
-from gatekeeper.cli.entries import entries_not_copied
+from gatekeeper.cli.entries import entries_not_copied, newest_entries
 from gatekeeper.domain.call import CallEnd
 from gatekeeper.history.export import ENTRY_HEADER, export_entries
 from gatekeeper.ledger.ledger import Ledger
@@ -50,17 +51,21 @@ def test_log_shows_entries_newest_first(
     lines = gatekeeper.ok("log", account_id).splitlines()
     assert len(lines) == 6
     assert lines[1].split()[2:] == ["call_released", "+1", "2", second, "busy", "(10", "s)"]
-    details = {one["type"]: one["detail"] for one in document["entries"]}
+    details = {one["type"]: one["detail"] for one in document["entries"][:-1]}
     assert details == dict.fromkeys(details) | {"call_settled": "10", "call_released": "10"}
     exported = csv.DictReader(gatekeeper.ok("log", account_id, "--csv").splitlines(), strict=True)
-    assert {one["type"]: one["detail"] or None for one in exported} == details
+    told_there = {one["type"]: one["detail"] or None for one in exported}
+    opened = json.loads(told_there.pop("account_opened") or "")
+    assert opened == document["entries"][-1]["detail"]
+    assert (opened["name"], opened["email"]) == ("Able", "able@example.com")
+    assert told_there == details
 
 
 def test_log_shows_when_a_period_began(
     gatekeeper: Gatekeeper, ledger: Ledger, history: Engine, account_id: str
 ) -> None:
     gatekeeper.ok("account", "set", account_id, "--allotment", "9")
-    (raised, _) = gatekeeper.json("log", account_id)["entries"]
+    (raised, *_) = gatekeeper.json("log", account_id)["entries"]
     assert raised["ref"] == str(ledger.accounts.account(account_id).cycle_start_ms)
     began = gatekeeper.json("account", "show", account_id)["cycle"]["start"]
     line = gatekeeper.ok("log", account_id).splitlines()[1]
@@ -68,7 +73,7 @@ def test_log_shows_when_a_period_began(
         *("allotment_raised", "+6", "9"),
         *(began[:10], began[11:19], "allotment_raised"),
     ]
-    (exported, _) = csv.DictReader(gatekeeper.ok("log", account_id, "--csv").splitlines())
+    (exported, *_) = csv.DictReader(gatekeeper.ok("log", account_id, "--csv").splitlines())
     assert exported["reference"] == raised["ref"]
 
 
@@ -186,6 +191,30 @@ def test_what_is_copied_and_trimmed_meanwhile_is_there_once(
         lines = export_entries(history, account_id, ZoneInfo("UTC"), not_copied=not_copied)
         _, *rows = csv.reader(lines)
         assert [row[0] for row in rows] == [entry.id for entry in whole]
+
+
+def test_what_is_copied_and_trimmed_between_the_two_is_not_lost(
+    ledger: Ledger, history: Engine, account_id: str
+) -> None:
+    """The log is asked before history: else what moves from one to the other is in neither."""
+    append_calls(ledger, [account_id], range(5))
+    whole = [entry.id for entry in ledger.log.entries(account_id)][::-1]
+
+    log_key = ledger.keys.of_account(account_id).log
+    reads = []
+
+    def move(_connection: object, _cursor: object, sql: str, *_: object) -> None:
+        if "FROM entries" in sql:
+            reads.append(sql)
+        if len(reads) == 1:  # what copies reads too
+            reads.append("")
+            copy(ledger, history)
+            ledger.client.xtrim(log_key, maxlen=0, approximate=False)
+
+    event.listen(history, "after_cursor_execute", move)
+    page = newest_entries(ledger, history, account_id, after=None, limit=100)
+    assert [entry.id for entry in page.items] == whole
+    assert ledger.client.xlen(log_key) == 0
 
 
 @pytest.mark.parametrize(

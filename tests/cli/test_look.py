@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import Engine
 
-from gatekeeper.domain.call import CallEnd, CallId, Decision
+from gatekeeper.domain.call import CallEnd, CallId, Decision, Direction
 from gatekeeper.ledger.ledger import Ledger
 from tests.cli.conftest import ACCOUNT_SID, SUB_ACCOUNT_SID, Gatekeeper, open_account
 from tests.cli.stories import CARD, NUMBER, call, copy, decline, forget, switch_on
@@ -168,6 +168,7 @@ def test_explain_has_every_figure_that_decided(
         "call_sid": call_sid,
         "account": account_id,
         "account_sid": ACCOUNT_SID,
+        "direction": None,  # history has not copied it yet
         "limits": None,
         "others": [],
         "sentence": "The call was answered from the monthly allotment (3 left before it); that left"
@@ -189,6 +190,7 @@ def test_explain_has_every_figure_that_decided(
             "topoff_amount": 20,
             "overdraft_limit": 20,
             "topoff_state": None,
+            "topoff_capped": False,
             "last_failure": None,
         },
     }
@@ -220,7 +222,7 @@ def test_explain_looks_in_every_twilio_account(
 
 
 def test_explain_shows_a_call_under_every_account_that_has_it(
-    gatekeeper: Gatekeeper, ledger: Ledger
+    gatekeeper: Gatekeeper, ledger: Ledger, history: Engine
 ) -> None:
     """The number changed hands while its call went on."""
     asked, told_of_its_end = open_account(ledger, allotment=3), open_account(ledger)
@@ -235,6 +237,32 @@ def test_explain_shows_a_call_under_every_account_that_has_it(
     assert (other["account"], other["state"]) == (told_of_its_end, "undecided")
     shown = gatekeeper.ok("explain", call_id.call_sid)
     assert shown.index(asked) < shown.index(told_of_its_end)
+    copy(ledger, history)
+    forget(ledger, call_id.call_sid)
+    document = gatekeeper.json("explain", call_id.call_sid)
+    assert [document["account"], document["others"][0]["account"]] == [asked, told_of_its_end]
+
+
+def test_explain_says_which_way_a_call_went(
+    gatekeeper: Gatekeeper, ledger: Ledger, history: Engine
+) -> None:
+    account_id, call_id = open_account(ledger, allotment=3), CallId(ACCOUNT_SID, "CA" + "0b" * 16)
+    ledger.calls.admit_call(account_id, call_id, NUMBER, Direction.OUTBOUND)
+    assert "not known yet" in gatekeeper.ok("explain", call_id.call_sid)
+    copy(ledger, history)
+    for _ in ("from the ledger", "from history"):
+        assert gatekeeper.json("explain", call_id.call_sid)["direction"] == "outbound"
+        assert "outbound" in gatekeeper.ok("explain", call_id.call_sid)
+        forget(ledger, call_id.call_sid)
+
+
+def test_explain_does_without_history(gatekeeper: Gatekeeper, ledger: Ledger) -> None:
+    document = gatekeeper.json(
+        "explain",
+        call(ledger, open_account(ledger, allotment=3)),
+        DATABASE_URL="sqlite:///empty.sqlite",
+    )
+    assert (document["decision"], document["direction"]) == ("answer", None)
 
 
 def _withdrawn(ledger: Ledger, account_id: str) -> str:

@@ -56,10 +56,9 @@ def test_the_accounts_own_address_stays_an_owner(gatekeeper: Gatekeeper, account
 
 def test_an_account_that_is_not_there(gatekeeper: Gatekeeper, account_id: str) -> None:
     nobody = new_account_id()
-    for words in (("add", nobody, OTHER), ("list", nobody)):
+    for words in (("add", nobody, OTHER), ("list", nobody), ("remove", nobody, OTHER)):
         assert "there is no account" in gatekeeper.refused("member", *words)
     assert "is not a member" in gatekeeper.refused("member", "remove", account_id, OTHER)
-    assert "is not a member" in gatekeeper.refused("member", "remove", nobody, OTHER)
 
 
 @pytest.mark.parametrize("text", ["", "b", "b@", "B <b@example.com>", "b@example.com\nx"])
@@ -86,3 +85,12 @@ def test_a_link_without_an_e_mail(gatekeeper: Gatekeeper, ledger: Ledger, accoun
     refused = gatekeeper.refused("member", "link", "c@example.com", **portal)
     assert "neither a member of an account nor an admin" in refused
     assert "SECRET_KEY" in gatekeeper.refused("member", "link", OWNER)
+
+
+def test_somebody_is_signed_out(gatekeeper: Gatekeeper, ledger: Ledger) -> None:
+    tokens = [ledger.sessions.start(OTHER, "") for _ in range(2)]
+    other = ledger.sessions.start(OWNER, "")
+    assert gatekeeper.ok("member", "sign-out", "B@Example.com") == f"2 sessions of {OTHER} ended"
+    assert [ledger.sessions.use(token) for token in tokens] == [None, None]
+    assert ledger.sessions.use(other) is not None
+    assert gatekeeper.json("member", "sign-out", OTHER) == {"email": OTHER, "ended": 0}

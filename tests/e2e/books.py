@@ -145,7 +145,7 @@ class Books:
         counts: dict[str, int] = self._control.charges()["customers"].get(customer.stripe_id, {})
         return {what: count for what, count in counts.items() if count}
 
-    def _entries(self, customer: Customer) -> Counter[EntryType]:
+    def _entries(self, customer: Customer) -> Counter[str]:
         return Counter(entry.type for entry in self._ledger.log.entries(customer.account_id))
 
     def _topoff_state(self, customer: Customer) -> TopoffState:

@@ -9,6 +9,7 @@ from gatekeeper.domain.account import Account, Card, NewAccount, TopoffSettings,
 from gatekeeper.domain.call import CallEnd, CallId
 from gatekeeper.domain.correction import Reversal
 from gatekeeper.domain.incident import INTERNAL_ERROR_COOL_DOWNS_S, FailureReason
+from gatekeeper.domain.money import CreditPrice
 from gatekeeper.domain.notice import Notice
 from gatekeeper.domain.subscription import (
     Plans,
@@ -26,6 +27,7 @@ from gatekeeper.ledger.topoffs import Charge, Failed, Payment, Settled
 ACCOUNT_SID = "AC" + "1" * 32
 NUMBER = "+15550001111"
 PRICE_MINOR = 25
+PRICE = CreditPrice(PRICE_MINOR, "usd")
 _sids = itertools.count()
 
 
@@ -44,10 +46,16 @@ class Desk:
         return self
 
     def topoff(
-        self, *, on: bool = True, threshold: int = 5, amount: int = 20, limit: int | None = None
+        self,
+        *,
+        on: bool = True,
+        threshold: int = 5,
+        amount: int = 20,
+        limit: int | None = None,
+        cap: int | None = None,
     ) -> Desk:
-        settings = TopoffSettings(on, threshold, amount, limit)
-        self.ledger.accounts.set_topoff(self.id, settings)
+        settings = TopoffSettings(on, threshold, amount, limit, cap)
+        self.ledger.accounts.set_topoff(self.id, settings, price=PRICE)
         return self
 
     def card(self, payment_method: str = "pm_1") -> Desk:
@@ -56,7 +64,7 @@ class Desk:
         )
         return self
 
-    def subscribed(self, status: SubscriptionStatus) -> Desk:
+    def subscribed(self, status: SubscriptionStatus, *, by: str = "") -> Desk:
         """Let a subscription to an allotment of three drive it, in the period it is in."""
         own, task = self.account, f"subscription:{self.id}"
         item = SubscriptionItem(
@@ -65,10 +73,9 @@ class Desk:
         stands = Subscription("sub_1", status, own.anchor_ms, (item,), False, None)
         terms = terms_of(stands, Plans({"price_1": 3}))
         self.ledger.subscriptions.claim("sub_1", self.id)
-        since_ms = self.ledger.owed.note_owed(self.id, task)
-        assert self.ledger.subscriptions.set_subscription(
-            self.id, terms, since_ms=since_ms, link=True
-        )
+        mark = self.ledger.owed.note_owed(self.id, task)
+        verbs = self.ledger.subscriptions
+        assert verbs.set_subscription(self.id, terms, mark=mark, link=True, by=by)
         return self
 
     def call(self, call: CallId | None = None) -> Admission:

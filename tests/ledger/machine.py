@@ -17,20 +17,34 @@ from gatekeeper.domain.account import (
     NewAccount,
     new_account_id,
 )
-from gatekeeper.domain.call import CallId, CallRecord
+from gatekeeper.domain.call import CallId, CallRecord, Direction
 from gatekeeper.domain.checkout import CheckoutState
+from gatekeeper.domain.entry import EntryType
+from gatekeeper.domain.money import CreditPrice
 from gatekeeper.domain.notice import KIND_OF_NOTICE
+from gatekeeper.history.call import CALL_ENTRIES
 from gatekeeper.ledger.client import connect
 from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.ledger.log import EMPTY_LOG
 from gatekeeper.ledger.records import read_call
 from gatekeeper.sandbox.valkey import EmbeddedValkey
 from tests.conftest import NOON_MS, MovableClock
 from tests.ledger.model import PEOPLE, Model
+from tests.ledger.model_state import PRICE_MINOR
 
 ACCOUNT_SID = "AC" + "5" * 32
 NUMBER = "+15550001111"
 DAY_MS = 86_400_000
-PRICE_MINOR = 25
+PRICE = CreditPrice(PRICE_MINOR, "usd")
+
+
+def _kind(told: tuple[str, object]) -> str:
+    return told[0]
+
+
+def direction_of(sid: str) -> Direction:
+    """Every other call goes out."""
+    return Direction.OUTBOUND if int(sid[-1], 16) % 2 else Direction.INBOUND
 
 
 class Machine(RuleBasedStateMachine):
@@ -48,6 +62,7 @@ class Machine(RuleBasedStateMachine):
         self.id = new_account_id()
         self.model = Model(allotment, NOON_MS)
         self.seen_mail: set[str] = set()
+        self.seen_entry = EMPTY_LOG
         self.ledger.accounts.open_account(NewAccount(self.id, "Able", "a@example.com", allotment))
 
     def teardown(self) -> None:
@@ -77,12 +92,27 @@ class Machine(RuleBasedStateMachine):
         if not hasattr(self, "ledger"):
             return
         entries = list(self.ledger.log.entries(self.id))
+        of_calls = [entry for entry in entries if entry.type in CALL_ENTRIES]
+        assert all(entry.direction is direction_of(entry.ref) for entry in of_calls)
         assert sum(e.allotment_delta for e in entries) == self.model.allotment
         assert sum(e.purchased_delta for e in entries) == self.model.purchased
         assert (entries[-1].allotment, entries[-1].purchased) == (
             self.model.allotment,
             self.model.purchased,
         )
+
+    @invariant()
+    def entries_tell_of_every_change(self) -> None:
+        if not hasattr(self, "ledger"):
+            return
+        shard = self.ledger.keys.shard_of(self.id)
+        told = []
+        for entry in self.ledger.log.shard_entries(shard, self.seen_entry):
+            self.seen_entry = entry.id
+            if entry.type in (EntryType.ACCOUNT_CHANGED, EntryType.INCIDENT_RESOLVED):
+                told.append((entry.cause, "" if entry.ref == self.id else entry.ref))
+        assert told == self.model.told
+        self.model.told.clear()
 
     @invariant()
     def owed_mail_is_what_happened(self) -> None:
@@ -98,8 +128,11 @@ class Machine(RuleBasedStateMachine):
             assert notice is not None
             assert KIND_OF_NOTICE[type(notice)] == kind
             told.append((kind, notice))
-        assert [kind for kind, _ in told] == [kind for kind, _ in self.model.notices]
-        for (_, notice), (_, facts) in zip(told, self.model.notices, strict=True):
+        # Those of one instant are owed by their names' order.
+        told.sort(key=_kind)
+        expected = sorted(self.model.notices, key=_kind)
+        assert [kind for kind, _ in told] == [kind for kind, _ in expected]
+        for (_, notice), (_, facts) in zip(told, expected, strict=True):
             assert {name: getattr(notice, name) for name in facts} == facts
         self.model.notices.clear()
 
@@ -125,6 +158,8 @@ class Machine(RuleBasedStateMachine):
         account = self.ledger.accounts.account(self.id)
         owed = dict(self._owed())
         calls = self._calls()
+        entries = list(self.ledger.log.entries(self.id))
+        types = [entry.type for entry in entries]
         incident = self.ledger.accounts.incident(self.id)
         assert (account.incident_id != "") == (
             incident is not None and incident.resolved_at_ms is None
@@ -163,5 +198,11 @@ class Machine(RuleBasedStateMachine):
                 owed.get(f"cycle:{self.id}"),
             ),
             "granted": (account.granted, account.withheld),
+            "spending": (account.spent_minor, types.count(EntryType.TOPOFF_CAPPED)),
+            "canceled": {
+                entry.ref: entry.cause
+                for entry in entries
+                if entry.type is EntryType.TOPOFF_CANCELED
+            },
             "subscription": (account.subscription, f"subscription:{self.id}" in owed),
         }

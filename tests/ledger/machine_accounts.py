@@ -15,13 +15,16 @@ from gatekeeper.domain.account import (
     TopoffSettings,
 )
 from gatekeeper.domain.correction import CorrectionCause, Reversal
+from gatekeeper.jobs import card_task
 from gatekeeper.ledger.checkouts import NewCheckout, PaidPurchase, SavedCard
+from gatekeeper.ledger.customers import Followed
 from gatekeeper.ledger.errors import (
-    CorrectionRefused,
+    CreditsRefused,
     PaymentMismatch,
 )
 from gatekeeper.ledger.topoffs import Payment
-from tests.ledger.machine import PRICE_MINOR, Machine
+from tests.ledger.machine import PRICE, Machine
+from tests.ledger.model_state import CARD_EXPIRY, PRICE_MINOR
 
 visits = st.integers(0, 40).map(lambda n: f"{n:012x}")
 cards = st.sampled_from(["pm_one", "pm_two", "pm_three"])
@@ -31,7 +34,10 @@ topoff_settings = st.builds(
     threshold=st.integers(0, 4),
     amount=st.integers(5, 8),
     overdraft_limit=st.none() | st.integers(0, 3),
+    spending_cap_minor=st.none() | st.sampled_from([150, 200, 400]),
 )
+#: Below what one top-off costs: reached at once.
+CAPPED = TopoffSettings(True, 4, 8, None, 150)
 
 
 def _refund(name: str, rank: int, amount_minor: int) -> Reversal:
@@ -54,16 +60,16 @@ readings = st.lists(
 class AccountRules(Machine):
     """The verbs on accounts."""
 
-    @rule(chosen=topoff_settings)
+    @rule(chosen=topoff_settings | topoff_settings | st.just(CAPPED))
     def set_topoff(self, chosen: TopoffSettings) -> None:
         with contextlib.suppress(InvalidSettings):
             chosen.check(PRICE_MINOR)
-        self.ledger.accounts.set_topoff(self.id, chosen)
+        self.ledger.accounts.set_topoff(self.id, chosen, price=PRICE)
         self.model.set_topoff(chosen)
 
     @rule(payment_method=cards)
     def set_card(self, payment_method: str) -> None:
-        card = Card("cus_1", payment_method, "visa", "4242", "12/2031")
+        card = Card("cus_1", payment_method, "visa", "4242", CARD_EXPIRY)
         self.ledger.accounts.set_card(self.id, card)
         self.model.set_card(payment_method)
 
@@ -71,6 +77,25 @@ class AccountRules(Machine):
     def remove_card(self) -> None:
         self.ledger.accounts.remove_card(self.id)
         self.model.set_card("")
+
+    @rule(price_minor=st.sampled_from([None, 20, 40]))
+    def set_price(self, price_minor: int | None) -> None:
+        value = "" if price_minor is None else str(price_minor)
+        self.ledger.accounts.update_account(self.id, price=PRICE, price_minor=value)
+        self.model.set_price(price_minor)
+
+    @rule(payment_method=cards, expiry=st.sampled_from(["", CARD_EXPIRY, "01/2040"]))
+    def follow_card(self, payment_method: str, expiry: str) -> None:
+        """Hear from Stripe of a card; without an expiry it is gone."""
+        card = Card("cus_1", payment_method, "visa", "4242", expiry) if expiry else None
+        task, customers = card_task(self.id), self.ledger.customers
+        stale = self.ledger.owed.note_owed(self.id, task)
+        mark = self.ledger.owed.note_owed(self.id, task)
+        late = customers.follow_card(self.id, payment_method, card, mark=stale)
+        assert late is Followed.SUPERSEDED
+        real = customers.follow_card(self.id, payment_method, card, mark=mark)
+        assert real == self.model.follow_card(payment_method, expiry)
+        assert self.ledger.owed.strike_owed(self.id, task, mark=mark)
 
     @rule(suspended=st.booleans())
     def suspend(self, suspended: bool) -> None:
@@ -85,7 +110,7 @@ class AccountRules(Machine):
         try:
             changed = verb(self.id, abs(credits), reference=reference, cause="test")
             assert changed == (expected in ("added", "removed"))
-        except CorrectionRefused:
+        except CreditsRefused:
             assert expected in ("conflict", "too_much")
 
     @rule(visit=visits, credits=st.integers(1, 5))
@@ -133,5 +158,5 @@ class AccountRules(Machine):
         assert real == self.model.save_card(checkout_id, payment_method, saved.at_ms)
 
     def _saved(self, payment_method: str, hours_ago: int) -> SavedCard:
-        card = Card("cus_1", payment_method, "visa", "4242", "12/2031")
+        card = Card("cus_1", payment_method, "visa", "4242", CARD_EXPIRY)
         return SavedCard(card, self.clock() - hours_ago * 3_600_000)

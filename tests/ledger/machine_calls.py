@@ -9,7 +9,7 @@ from hypothesis.stateful import (
 
 from gatekeeper.domain.call import CallEnd, CallId, Decision
 from gatekeeper.domain.correction import CorrectionCause, Reversal
-from tests.ledger.machine import ACCOUNT_SID, NUMBER, Machine
+from tests.ledger.machine import ACCOUNT_SID, NUMBER, Machine, direction_of
 
 call_sids = st.integers(0, 7).map(lambda n: f"CA{n:032x}")
 new_call_sids = st.integers(8, 10_000).map(lambda n: f"CA{n:032x}")
@@ -37,7 +37,9 @@ class CallRules(Machine):
 
     @rule(sid=call_sids | new_call_sids)
     def admit(self, sid: str) -> None:
-        admission = self.ledger.calls.admit_call(self.id, CallId(ACCOUNT_SID, sid), NUMBER)
+        admission = self.ledger.calls.admit_call(
+            self.id, CallId(ACCOUNT_SID, sid), NUMBER, direction_of(sid)
+        )
         assert (admission.repeated, admission.verdict) == self.model.admit(sid)
         self._take_over_request()
         assert admission.balance == self.model.balance
@@ -56,10 +58,13 @@ class CallRules(Machine):
             end,
             duration_s=3,
             debit_unknown=debit_unknown,
+            direction=direction_of(sid),
         )
         assert real == self.model.settle(sid, end, debit_unknown)
 
     @rule(sid=call_sids, told=st.sampled_from(Decision))
     def admit_offline(self, sid: str, told: Decision) -> None:
-        real = self.ledger.calls.admit_offline(self.id, CallId(ACCOUNT_SID, sid), NUMBER, told)
+        real = self.ledger.calls.admit_offline(
+            self.id, CallId(ACCOUNT_SID, sid), NUMBER, told, direction_of(sid)
+        )
         assert real == self.model.admit_offline(sid, told)

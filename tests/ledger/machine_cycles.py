@@ -97,9 +97,9 @@ class CycleRules(Machine):
             entitled=entitled,
         )
         subscriptions, task = self.ledger.subscriptions, f"subscription:{self.id}"
-        since_ms = self.ledger.owed.note_owed(self.id, task)
-        assert not subscriptions.set_subscription(self.id, terms, since_ms=since_ms - 1, link=link)
-        real = subscriptions.set_subscription(self.id, terms, since_ms=since_ms, link=link)
+        mark = self.ledger.owed.note_owed(self.id, task)
+        assert not subscriptions.set_subscription(self.id, terms, mark=mark - 1, link=link)
+        real = subscriptions.set_subscription(self.id, terms, mark=mark, link=link)
         assert real == self.model.set_subscription(terms, link)
 
     @rule()

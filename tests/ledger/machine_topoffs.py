@@ -20,9 +20,9 @@ from gatekeeper.ledger.errors import (
     UnknownTopoff,
 )
 from gatekeeper.ledger.topoffs import Payment
-from tests.ledger.machine import PRICE_MINOR
 from tests.ledger.machine_accounts import AccountRules, cards
 from tests.ledger.model import PEOPLE
+from tests.ledger.model_state import PRICE_MINOR
 
 people = st.sampled_from(PEOPLE)
 failures = st.sampled_from(
@@ -70,7 +70,7 @@ class TopoffRules(AccountRules):
         )
         assert real == self.model.begin_charge(topoff_id)
         if real == "charge":
-            assert topoff.amount_minor == topoff.credits * PRICE_MINOR
+            assert topoff.amount_minor == self.model.topoffs[topoff_id].amount_minor
             assert topoff.payment_method == self.model.topoffs[topoff_id].card
 
     @precondition(lambda self: self.model.topoffs)
@@ -113,7 +113,7 @@ class TopoffRules(AccountRules):
         model = self.model.topoffs[topoff_id]
         facts: dict[str, Any] = {
             "payment_intent": model.payment_intent or "pi_none",
-            "amount_minor": model.credits * PRICE_MINOR,
+            "amount_minor": model.amount_minor,
             "currency": "usd",
             "customer": "cus_1",
         }
@@ -158,7 +158,7 @@ class TopoffRules(AccountRules):
 
     def _correct(self, topoff_id: str, told: list[Reversal]) -> None:
         credits = self.model.topoffs[topoff_id].credits
-        amount_minor = credits * PRICE_MINOR
+        amount_minor = self.model.topoffs[topoff_id].amount_minor
         payment = CreditedPayment(
             topoff_id, f"pi_first_{topoff_id[-12:]}", credits, amount_minor, "usd"
         )

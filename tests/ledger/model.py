@@ -10,11 +10,19 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from gatekeeper.domain.account import TopoffSettings
+from gatekeeper.domain.change import Change
 from gatekeeper.domain.correction import CorrectionCause, Reversal, credits_due_back
-from gatekeeper.domain.incident import FailureReason
-from gatekeeper.domain.topoff import TOPOFF_MOVES, TopoffState
+from gatekeeper.domain.cycle import period_of
+from gatekeeper.domain.incident import FailureReason, Resolution
+from gatekeeper.domain.topoff import TOPOFF_MOVES, TopoffState, passes_cap
 from tests.ledger.model_calls import ModelCalls
-from tests.ledger.model_state import PEOPLE, ModelCheckout
+from tests.ledger.model_state import (
+    CARD_EXPIRY,
+    PEOPLE,
+    PRICE_MINOR,
+    ModelCheckout,
+    ModelTopoff,
+)
 
 __all__ = ["PEOPLE", "Model"]
 
@@ -26,21 +34,57 @@ class Model(ModelCalls):
 
     def set_topoff(self, settings: TopoffSettings) -> None:
         self.turn_if_over()
+        if settings != self.settings:
+            self._tell(Change.TOPOFF_SET)
         self.settings = settings
+        if settings.spending_cap_minor is not None and self.cycle_end_ms is None:
+            period = period_of(self.anchor_ms, self.interval, self.now_ms)
+            self._enter_period(period.start_ms)
+            self.cycle_end_ms = period.end_ms
         if not settings.enabled:
-            self._unblock()
+            self._unblock(Resolution.SWITCHED_OFF)
+        self._look_at_cap(PRICE_MINOR)
         self._forget_warnings()
         self._look()
+
+    def set_price(self, price_minor: int | None) -> None:
+        self.turn_if_over()
+        is_other, was_paused = price_minor != self.own_price_minor, self.suspended or self.capped
+        self.own_price_minor = price_minor
+        if is_other:
+            self._tell(Change.DESCRIBED)
+            self._look_at_cap(PRICE_MINOR)
+        if was_paused:
+            self._look()
 
     def set_card(self, card: str) -> None:
         self.turn_if_over()
         self._replace_card(card, self.now_ms)
 
     def _replace_card(self, card: str, at_ms: int) -> None:
+        if card and (card, CARD_EXPIRY) != (self.card, self.card_expiry):
+            self._tell(Change.CARD_SAVED)
+        elif self.card and not card:
+            self._tell(Change.CARD_REMOVED)
         self.card, self.card_refused, self.card_at_ms = card, False, at_ms
+        self.card_expiry = CARD_EXPIRY
         if card:
-            self._unblock()
+            self._unblock(Resolution.CARD_ATTACHED)
             self._look()
+
+    def follow_card(self, card: str, expiry: str) -> str:
+        """Take in what Stripe says of a card; without an expiry it is gone."""
+        if card != self.card:
+            return "another"
+        if not expiry:
+            self.card, self.card_refused = "", False
+            self._tell(Change.CARD_REMOVED)
+            return "removed"
+        if expiry == self.card_expiry:
+            return "same"
+        self.card_expiry, self.card_refused = expiry, False
+        self._tell(Change.CARD_UPDATED)
+        return "updated"
 
     # Visits to Checkout
 
@@ -68,7 +112,7 @@ class Model(ModelCalls):
         self.notices.append(("purchase_succeeded", facts))
         if card == self.card:
             self.card_refused = False
-            self._unblock()
+            self._unblock(Resolution.PURCHASE_SUCCEEDED)
         elif at_ms and self.card_at_ms <= at_ms:
             self._replace_card(card, at_ms)
         return "credited"
@@ -88,9 +132,11 @@ class Model(ModelCalls):
 
     def set_suspended(self, suspended: bool) -> None:
         self.turn_if_over()
-        lifted = self.suspended
+        was_paused = self.suspended or self.capped
+        if suspended != self.suspended:
+            self._tell(Change.SUSPENDED if suspended else Change.UNSUSPENDED)
         self.suspended = suspended
-        if lifted:
+        if was_paused:
             self._look()
 
     def correct(self, credits: int, reference: str) -> str:
@@ -124,6 +170,8 @@ class Model(ModelCalls):
             return "in_flight"
         if not self.incident_open or incident_id != self.incident_id:
             return "no_such_incident"
+        if self.capped:
+            return "capped"
         self.wants_topoff = True
         return "requested"
 
@@ -137,15 +185,28 @@ class Model(ModelCalls):
         return "requested" if self.wants_topoff else "not_due"
 
     def begin_charge(self, topoff_id: str) -> str:
+        self.turn_if_over()
         topoff = self.topoffs[topoff_id]
         if not topoff.state.in_flight:
             return "finished"
-        is_off = not self.settings.enabled or self.suspended
-        if is_off and not topoff.payment_intent:
-            topoff.state, self.topoff_id = TopoffState.CANCELED, ""
-            return "canceled"
-        if topoff.state is TopoffState.CHARGING:
+        if topoff.payment_intent:
             return "charge"
+        is_charging = topoff.state is TopoffState.CHARGING
+        amount_minor = topoff.amount_minor if is_charging else topoff.credits * self.price_minor
+        if cause := self._cancels(amount_minor):
+            self._cancel(topoff_id, cause)
+            return "canceled"
+        return "charge" if is_charging else self._begin(topoff, amount_minor)
+
+    def _cancel(self, topoff_id: str, cause: str) -> None:
+        self.topoffs[topoff_id].state, self.topoff_id = TopoffState.CANCELED, ""
+        self.canceled[topoff_id] = cause
+        if cause == "spending_cap":
+            self._look_at_cap(PRICE_MINOR)
+            self._look()
+
+    def _begin(self, topoff: ModelTopoff, amount_minor: int) -> str:
+        topoff.amount_minor = amount_minor
         if not self.card:
             return "no_payment_method"
         topoff.card = self.card
@@ -153,6 +214,18 @@ class Model(ModelCalls):
             return "card_refused"
         topoff.state = TopoffState.CHARGING
         return "charge"
+
+    def _cancels(self, amount_minor: int) -> str:
+        if not self.settings.enabled:
+            return "switched_off"
+        if self.suspended:
+            return "suspended"
+        is_past = passes_cap(
+            cap_minor=self.settings.spending_cap_minor,
+            spent_minor=self.spent_minor,
+            amount_minor=amount_minor,
+        )
+        return "spending_cap" if is_past else ""
 
     def settle_topoff(self, topoff_id: str, payment_intent: str) -> str:
         self.turn_if_over()
@@ -167,10 +240,12 @@ class Model(ModelCalls):
         self.purchased += topoff.credits
         if self.topoff_id == topoff_id:
             self.topoff_id = ""
-        self._unblock()
+        self._unblock(Resolution.TOPOFF_SUCCEEDED)
         self._forget_warnings()
         facts: dict[str, object] = {"credits": topoff.credits, "balance": self.balance}
         self.notices.append(("topoff_succeeded", facts))
+        self.spent_minor += topoff.amount_minor
+        self._look_at_cap(topoff.amount_minor // topoff.credits)
         return "settled"
 
     def correct_payment(
@@ -214,7 +289,9 @@ class Model(ModelCalls):
         self.notices.append(("credits_clawed_back", facts))
         if self.settings.enabled:
             self.settings = replace(self.settings, enabled=False)
-            self._unblock()
+            self._tell(Change.TOPOFF_SET)
+            self.capped = False
+            self._unblock(Resolution.SWITCHED_OFF)
 
     def fail_topoff(
         self, topoff_id: str, reason: FailureReason, refused: bool, cool_downs_s: tuple[int, ...]
@@ -265,5 +342,7 @@ class Model(ModelCalls):
             "look_owed_at_ms": self.look_owed_at_ms,
             "cycle": (self.cycle_no, self.cycle_start_ms, self.cycle_end_ms, self.cycle_end_ms),
             "granted": (self.granted, self.withheld or 0),
+            "spending": (self.spent_minor, self.times_capped),
+            "canceled": self.canceled,
             "subscription": (self.subscription, self.reading_owed),
         }

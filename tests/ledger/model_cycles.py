@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gatekeeper.domain.change import Change
 from gatekeeper.domain.cycle import Interval, period_of
 from gatekeeper.domain.subscription import SubscriptionStatus, SubscriptionTerms
 from tests.ledger.model_state import ModelState
@@ -29,6 +30,9 @@ class ModelCycles(ModelState):
         self.cycle_no += 1
         self.cycle_start_ms = start_ms
         self._forget_warnings()
+        was_capped, self.capped, self.spent_minor, self.cap_told = self.capped, False, 0, 0
+        if was_capped:
+            self._look()
 
     def _grant(self, credits: int) -> None:
         self.allotment += credits
@@ -40,7 +44,11 @@ class ModelCycles(ModelState):
             return False
         self.turn_if_over()
         period = period_of(anchor_ms, interval, self.now_ms)
+        before = (self.allotment_size, self.anchor_ms, self.interval)
+        if self.cycle_end_ms is None or before != (allotment, anchor_ms, interval):
+            self._tell(Change.CYCLE_SET)
         if self.cycle_end_ms is None:
+            self._enter_period(period.start_ms)
             self.cycle_start_ms, self.granted = period.start_ms, 0
         rise = max(0, allotment - self.granted)
         self.anchor_ms, self.interval, self.allotment_size = anchor_ms, interval, allotment
@@ -54,6 +62,8 @@ class ModelCycles(ModelState):
         if self.subscription != terms.id and not linking:
             self.reading_owed = True
             return False
+        if linking:
+            self._tell(Change.SUBSCRIPTION_LINKED)
         ahead_ms, before = terms.start_ms - self.cycle_start_ms, self.balance
         not_over = terms.end_ms is not None and terms.end_ms > self.cycle_start_ms
         is_current = ahead_ms == 0 or linking or (ahead_ms < 0 and not_over)
@@ -77,13 +87,17 @@ class ModelCycles(ModelState):
             if self.allotment:
                 self.allotment = 0
                 self._warn_if_low(before)
-        if terms.end_ms is None or ahead_ms > 0 or is_current:
+        if terms.end_ms is None and self.settings.spending_cap_minor is not None:
+            if ahead_ms > 0:
+                self.cycle_end_ms = period_of(terms.anchor_ms, terms.interval, self.now_ms).end_ms
+        elif terms.end_ms is None or ahead_ms > 0 or is_current:
             self.cycle_end_ms = terms.end_ms
         return True
 
     def unlink_subscription(self) -> bool:
         linked, self.subscription = bool(self.subscription), ""
         if linked:
+            self._tell(Change.SUBSCRIPTION_UNLINKED)
             self.granted -= self.withheld or 0
             self.withheld, self.reading_owed = None, False
         return linked

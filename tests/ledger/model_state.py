@@ -14,11 +14,15 @@ from gatekeeper.domain.call import (
     Verdict,
     burning_bucket,
 )
+from gatekeeper.domain.change import Change
 from gatekeeper.domain.correction import Reversal
 from gatekeeper.domain.cycle import Interval, period_of
-from gatekeeper.domain.incident import FailureReason
+from gatekeeper.domain.incident import FailureReason, Resolution
 from gatekeeper.domain.topoff import TopoffState, topoff_is_due
 
+#: Of a credit, where the account has no price of its own.
+PRICE_MINOR = 25
+CARD_EXPIRY = "12/2031"
 #: Two of the account's members.
 PEOPLE = ("owner@example.com", "viewer@example.com")
 OFFLINE = {
@@ -39,6 +43,7 @@ class ModelCall:
 class ModelTopoff:
     credits: int
     state: TopoffState = TopoffState.REQUESTED
+    amount_minor: int = 0
     card: str = ""
     payment_intent: str = ""
     attempt: int = 1
@@ -76,6 +81,7 @@ class ModelState:
     card: str = ""
     card_refused: bool = False
     card_at_ms: int = 0
+    card_expiry: str = ""
     topoff_id: str = ""
     blocked_by: FailureReason | None = None
     incident_open: bool = False
@@ -83,6 +89,12 @@ class ModelState:
     dismissed: set[tuple[str, str]] = field(default_factory=set)
     retry_at_ms: int | None = None
     failures: int = 0
+    own_price_minor: int | None = None
+    spent_minor: int = 0
+    capped: bool = False
+    cap_told: int = 0
+    times_capped: int = 0
+    canceled: dict[str, str] = field(default_factory=dict)
     low_told: bool = False
     drop_told: bool = False
     calls: dict[str, ModelCall] = field(default_factory=dict)
@@ -92,6 +104,8 @@ class ModelState:
     look_owed_at_ms: int | None = None
     wants_topoff: bool = False
     notices: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+    #: Of the entries that tell of a change, or of an incident's end: cause and incident.
+    told: list[tuple[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.allotment_size = self.granted = self.allotment
@@ -123,6 +137,7 @@ class ModelState:
             overdraft_limit=self.overdraft_limit,
             topoff_state=self.topoffs[self.topoff_id].state if self.topoff_id else None,
             blocked_by=self.blocked_by,
+            topoff_capped=self.capped,
         )
 
     # What several verbs share
@@ -133,12 +148,44 @@ class ModelState:
             threshold=self.settings.threshold,
             enabled=self.settings.enabled,
             suspended=self.suspended,
+            capped=self.capped,
             in_flight=bool(self.topoff_id),
             blocked=self.blocked_by is not None,
             retry_at_ms=self.retry_at_ms,
             now_ms=self.now_ms,
         ):
             self.wants_topoff = True
+
+    @property
+    def price_minor(self) -> int:
+        return self._price_or(PRICE_MINOR)
+
+    def _price_or(self, default_minor: int) -> int:
+        return default_minor if self.own_price_minor is None else self.own_price_minor
+
+    def _look_at_cap(self, default_minor: int) -> None:
+        price_minor = self._price_or(default_minor)
+        was_capped, cap_minor = self.capped, self.settings.spending_cap_minor
+        self.capped = self.settings.enabled and self.settings.would_pass_cap(
+            self.spent_minor, price_minor
+        )
+        if cap_minor is None or not self.capped or was_capped:
+            return
+        self.times_capped += 1
+        if cap_minor > self.cap_told:
+            self.cap_told = cap_minor
+            facts: dict[str, object] = {
+                "cap_minor": cap_minor,
+                "spent_minor": self.spent_minor,
+                "amount_minor": price_minor * self.settings.amount,
+                "resumes_at_ms": self.cycle_end_ms,
+                "balance": self.balance,
+            }
+            self.notices.append(("spending_cap_reached", facts))
+
+    def _enter_period(self, start_ms: int) -> None:
+        if start_ms > self.cycle_start_ms:
+            self.cycle_start_ms, self.spent_minor, self.cap_told = start_ms, 0, 0
 
     def requested(self, topoff_id: str) -> None:
         """Take over the id that the ledger gave to the top-off that was wanted."""
@@ -161,7 +208,12 @@ class ModelState:
         self.low_told = self.low_told and self.balance < self.settings.threshold
         self.drop_told = self.drop_told and self.balance <= 0
 
-    def _unblock(self) -> None:
+    def _tell(self, change: Change) -> None:
+        self.told.append((change, ""))
+
+    def _unblock(self, resolution: Resolution) -> None:
+        if self.incident_open:
+            self.told.append((resolution, self.incident_id))
         self.incident_open, self.blocked_by, self.retry_at_ms = False, None, None
         self.failures = 0
 

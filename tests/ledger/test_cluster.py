@@ -60,18 +60,16 @@ def _visit_checkout(ledger: Ledger, account_id: str) -> None:
     ledger.checkouts.open_checkout(
         NewCheckout(purchase, "cs_1", "cus_1", 7, 70, "usd"), look_at_ms=0
     )
-    since_ms = ledger.owed.owed_since(account_id, checkout_task(purchase))
-    assert since_ms is not None
-    assert ledger.owed.postpone_owed(
-        account_id, checkout_task(purchase), since_ms=since_ms, due_ms=since_ms + 1
-    )
+    mark = ledger.owed.mark(account_id, checkout_task(purchase))
+    assert mark is not None
+    assert ledger.owed.postpone_owed(account_id, checkout_task(purchase), mark=mark, due_ms=1)
     ledger.checkouts.note_checkout(setup, CheckoutMode.SETUP, session="cs_2")
     saved = SavedCard(Card("cus_1", "pm_2", "visa", "4242", ""), 1)
     ledger.checkouts.save_card(setup, saved)
     payment = Payment("pi_7", 70, "usd", "cus_1", "4242")
     ledger.checkouts.credit_purchase(PaidPurchase(purchase, 7, payment, "pm_1", "", saved))
     ledger.checkouts.forget(setup)
-    ledger.checkouts.forget_customer(account_id, "cus_of_nobody")
+    ledger.customers.forget(account_id, "cus_of_nobody")
 
 
 def test_a_whole_story_on_a_cluster(cluster_ledger: Ledger) -> None:

@@ -46,8 +46,8 @@ def told(desk: Desk) -> list[CreditsClawedBack]:
     return [notice for notice in desk.notices if isinstance(notice, CreditsClawedBack)]
 
 
-def taken(desk: Desk) -> list[tuple[EntryType, int, str, str]]:
-    """List what corrections did to the balance: type, credits, cause, Stripe's id."""
+def taken(desk: Desk) -> list[tuple[str, int, str, str]]:
+    """List what money that moved did to the balance: type, credits, cause, and what it was."""
     entries = desk.ledger.log.entries(desk.id)
     kinds = (EntryType.CREDITS_CLAWED_BACK, EntryType.CREDITS_RETURNED)
     return [(e.type, e.purchased_delta, e.cause, e.detail) for e in entries if e.type in kinds]
@@ -59,7 +59,7 @@ def test_r13_a_refund_takes_its_share_and_switches_auto_topoff_off_at_once(
     assert desk.correct(topoff_id, refund(200)) == Correction(Corrected.CLAWED_BACK, -8, 12)
     account = desk.account
     assert (account.balance, account.topoff.enabled) == (12, False)
-    assert taken(desk) == [(EntryType.CREDITS_CLAWED_BACK, -8, "refund", "re_a")]
+    assert taken(desk) == [(EntryType.CREDITS_CLAWED_BACK, -8, "refund", "re_a 200 usd")]
     (notice,) = told(desk)
     assert (notice.cause, notice.credits, notice.amount_minor, notice.currency) == (
         CorrectionCause.REFUND,
@@ -94,7 +94,7 @@ def test_r13_a_refund_of_a_cent_takes_no_credit_but_switches_off(
 ) -> None:
     assert desk.correct(topoff_id, refund(1)) == Correction(Corrected.CLAWED_BACK, 0, CREDITS)
     assert not desk.account.topoff.enabled
-    assert taken(desk) == []
+    assert taken(desk) == [(EntryType.CREDITS_CLAWED_BACK, 0, "refund", "re_a 1 usd")]
     (notice,) = told(desk)
     assert (notice.credits, notice.amount_minor) == (0, 1)
 
@@ -140,7 +140,7 @@ def test_r13_a_dispute_that_is_won_returns_what_it_took_and_no_more(
     assert desk.correct(topoff_id, dispute(375, moves=2)).credits == 15
     assert desk.correct(topoff_id, dispute(375, moves=1)).credits == 0
     assert desk.account.balance == 15
-    assert taken(desk)[-1] == (EntryType.CREDITS_RETURNED, 15, "dispute", "du_a")
+    assert taken(desk)[-1] == (EntryType.CREDITS_RETURNED, 15, "dispute", "du_a 375 usd")
 
 
 def test_r13_a_dispute_and_a_refund_of_the_same_money_take_it_once(
@@ -230,9 +230,10 @@ def test_r13_a_period_that_has_ended_turns_first(desk: Desk, clock: MovableClock
     paid = desk.paid_topoff()
     clock.advance(s=40 * 24 * 3600)
     assert desk.correct(paid, refund(PAID_MINOR)) == Correction(Corrected.CLAWED_BACK, -CREDITS, 4)
-    assert [entry.type for entry in desk.ledger.log.entries(desk.id)][-2:] == [
+    assert [entry.type for entry in desk.ledger.log.entries(desk.id)][-3:] == [
         EntryType.CYCLE_STARTED,
         EntryType.CREDITS_CLAWED_BACK,
+        EntryType.ACCOUNT_CHANGED,
     ]
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from gatekeeper.domain.call import CallEnd, CallId, Decision
+from gatekeeper.domain.call import CallEnd, CallId, Decision, Direction
 from gatekeeper.domain.correction import CorrectionCause, Reversal
 from gatekeeper.domain.cycle import Interval
 from gatekeeper.domain.entry import Entry, EntryType
 from gatekeeper.domain.subscription import SubscriptionStatus
-from gatekeeper.ledger.records import read_call
+from gatekeeper.history.call import CALL_ENTRIES
+from gatekeeper.ledger.records import read_call, read_entry
 from tests.conftest import NOON_MS, MovableClock
-from tests.ledger.desk import NUMBER, Desk, new_call
+from tests.ledger.desk import NUMBER, PRICE_MINOR, Desk, new_call
 
 #: Type, ref, cause, number.
-Story = list[tuple[EntryType, str, str, str]]
+Story = list[tuple[str, str, str, str]]
 
 
 def _entries(desk: Desk) -> list[Entry]:
@@ -75,14 +76,19 @@ def _play_topoffs(desk: Desk) -> Story:
     desk.begin(retry)
     desk.succeed(retry)
     return [
+        (EntryType.ACCOUNT_CHANGED, desk.id, "card_saved", ""),
+        (EntryType.ACCOUNT_CHANGED, desk.id, "topoff_set", ""),
         (EntryType.TOPOFF_REQUESTED, automatic, "automatic", ""),
         (EntryType.CALL_DEBITED, overdraft.call_sid, "overdraft", NUMBER),
         (EntryType.CALL_DROPPED, used_up.call_sid, "empty_overdraft_used", NUMBER),
         (EntryType.TOPOFF_FAILED, automatic, "declined", ""),
         (EntryType.CALL_DROPPED, blocked.call_sid, "empty_topoff_failed", NUMBER),
+        (EntryType.ACCOUNT_CHANGED, desk.id, "suspended", ""),
         (EntryType.CALL_DROPPED, suspended.call_sid, "account_suspended", NUMBER),
+        (EntryType.ACCOUNT_CHANGED, desk.id, "unsuspended", ""),
         (EntryType.TOPOFF_REQUESTED, retry, "retry", ""),
         (EntryType.TOPOFF_SUCCEEDED, retry, f"pi_{retry}", ""),
+        (EntryType.INCIDENT_RESOLVED, automatic, "topoff_succeeded", ""),
     ]
 
 
@@ -100,6 +106,7 @@ def _play_corrections(desk: Desk) -> Story:
     desk.correct(topoff_id, Reversal("du_1", CorrectionCause.DISPUTE, 1, 100, is_out=True))
     return [
         (EntryType.CREDITS_CLAWED_BACK, topoff_id, "refund", ""),
+        (EntryType.ACCOUNT_CHANGED, desk.id, "topoff_set", ""),
         (EntryType.CREDITS_RETURNED, topoff_id, "refund", ""),
         (EntryType.CREDITS_CLAWED_BACK, topoff_id, "dispute", ""),
     ]
@@ -113,6 +120,7 @@ def _play_a_new_period(desk: Desk, clock: MovableClock) -> Story:
     clock.now_ms = next_ms
     desk.ledger.cycles.turn(desk.account)
     return [
+        (EntryType.ACCOUNT_CHANGED, desk.id, "cycle_set", ""),
         (EntryType.ALLOTMENT_RAISED, str(start_ms), "allotment_raised", ""),
         (EntryType.ALLOTMENT_LAPSED, str(start_ms), "cycle_ended", ""),
         (EntryType.CYCLE_STARTED, str(next_ms), "cycle_started", ""),
@@ -123,14 +131,31 @@ def _play_a_subscription(desk: Desk) -> Story:
     """Let a subscription drive the account that is not paid, and then is."""
     desk.subscribed(SubscriptionStatus.UNPAID).subscribed(SubscriptionStatus.ACTIVE)
     return [
+        (EntryType.ACCOUNT_CHANGED, desk.id, "subscription_linked", ""),
         (EntryType.ALLOTMENT_WITHHELD, "sub_1", "unpaid", ""),
         (EntryType.ALLOTMENT_RESTORED, "sub_1", "active", ""),
+    ]
+
+
+def _play_a_spending_cap(desk: Desk) -> Story:
+    """Request a top-off, and lower the cap until it does not fit any more."""
+    most = 600 * PRICE_MINOR
+    requested = desk.topoff(threshold=500, amount=600, cap=most).account.topoff_id
+    desk.topoff(threshold=500, amount=600, cap=most - 1)
+    desk.begin(requested)
+    return [
+        (EntryType.ACCOUNT_CHANGED, desk.id, "topoff_set", ""),
+        (EntryType.TOPOFF_REQUESTED, requested, "automatic", ""),
+        (EntryType.ACCOUNT_CHANGED, desk.id, "topoff_set", ""),
+        (EntryType.TOPOFF_CAPPED, desk.id, "spending_cap", ""),
+        (EntryType.TOPOFF_CANCELED, requested, "spending_cap", ""),
     ]
 
 
 def test_r15_every_entry_names_what_caused_it_and_why(desk: Desk, clock: MovableClock) -> None:
     story = _play_calls(desk) + _play_topoffs(desk) + _play_corrections(desk)
     story += _play_a_purchase(desk) + _play_a_new_period(desk, clock) + _play_a_subscription(desk)
+    story += _play_a_spending_cap(desk)
     assert _told(desk) == story
     assert {entry_type for entry_type, *_ in story} == set(EntryType)
 
@@ -148,7 +173,38 @@ def test_r15_a_calls_entries_carry_its_explanation_and_its_duration(desk: Desk) 
     ):
         assert read_call(detail[entry_type, call.call_sid]).verdict == _verdict(desk, call)
         assert detail[EntryType.CALL_SETTLED, call.call_sid] == "7"
-    assert detail[EntryType.ACCOUNT_OPENED, desk.id] == ""
+
+
+def test_every_entry_of_an_outbound_call_says_so(desk: Desk) -> None:
+    """Also of one that was let through, or dropped, without the ledger (R12)."""
+    desk.open(allotment=4)
+    calls, out = desk.ledger.calls, {"direction": Direction.OUTBOUND}
+    kept, released, late, told_off, let_through = (new_call() for _ in range(5))
+
+    def end(call: CallId, end: CallEnd) -> None:
+        calls.settle_call(desk.id, call, NUMBER, end, duration_s=7, debit_unknown=True, **out)
+
+    for call in (kept, released, told_off):
+        calls.admit_call(desk.id, call, NUMBER, **out)
+    end(kept, CallEnd.COMPLETED)
+    end(released, CallEnd.BUSY)
+    end(late, CallEnd.COMPLETED)
+    calls.admit_offline(desk.id, told_off, NUMBER, Decision.DROP, **out)
+    desk.ledger.accounts.update_account(desk.id, suspended="1")
+    calls.admit_call(desk.id, let_through, NUMBER, **out)
+    calls.admit_offline(desk.id, let_through, NUMBER, Decision.ANSWER, **out)
+    end(let_through, CallEnd.COMPLETED)
+    told = [entry for entry in _entries(desk) if entry.type in CALL_ENTRIES]
+    assert len(told) == 2 * 5 + 1
+    assert {entry.direction for entry in told} == {Direction.OUTBOUND}
+
+
+def test_an_entry_of_a_version_that_did_not_tell_calls_apart_is_inbound(desk: Desk) -> None:
+    desk.open(allotment=1).call()
+    [page] = desk.ledger.log.pages(desk.ledger.keys.shard_of(desk.id))
+    entry_id, fields = page.entries[-1]
+    del fields["direction"]
+    assert read_entry(entry_id, fields) == _entries(desk)[-1]
 
 
 def test_r15_a_correction_says_who_made_it_or_by_what_money_went_back(desk: Desk) -> None:
@@ -159,12 +215,12 @@ def test_r15_a_correction_says_who_made_it_or_by_what_money_went_back(desk: Desk
     accounts.remove_credits(desk.id, 1, reference="slip", cause="mistake", by="bob")
     accounts.add_credits(desk.id, 2, reference="bought", cause="purchase")
     desk.correct(topoff_id, Reversal("re_1", CorrectionCause.REFUND, 1, 100, is_out=True))
-    assert {entry.ref: entry.detail for entry in _entries(desk)} == {
-        desk.id: "",
+    told = {entry.ref: entry.detail for entry in _entries(desk) if entry.ref != desk.id}
+    assert told == {
         "gift": "ada",
         "slip": "bob",
         "bought": "",
-        topoff_id: "re_1",
+        topoff_id: "re_1 100 usd",
     }
 
 

@@ -7,7 +7,7 @@ import pytest
 from gatekeeper.domain.account import NewAccount, new_account_id
 from gatekeeper.domain.notice import NoticeKind
 from gatekeeper.domain.person import Member, Role
-from gatekeeper.ledger.errors import MemberRefused, UnknownAccount
+from gatekeeper.ledger.errors import MemberChanged, MemberRefused, UnknownAccount
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.ledger.members import MAX_MEMBERS
 
@@ -134,3 +134,29 @@ def test_there_is_an_end_to_members(ledger: Ledger, account_id: str) -> None:
     with pytest.raises(MemberRefused, match="at most"):
         ledger.members.set_member(account_id, Member(OTHER, Role.VIEWER))
     ledger.members.set_member(account_id, Member("m0@example.com", Role.OWNER))
+
+
+def test_a_change_made_meanwhile_is_not_undone(ledger: Ledger, account_id: str) -> None:
+    read = Member(OTHER, Role.OWNER)
+    after = Member(OTHER, Role.OWNER, frozenset({NoticeKind.BALANCE_LOW}))
+    ledger.members.set_member(account_id, read)
+    assert ledger.members.set_member(account_id, after, instead_of=read)
+    ledger.members.set_member(account_id, Member(OTHER, Role.VIEWER))
+    with pytest.raises(MemberChanged, match="meanwhile"):
+        ledger.members.set_member(account_id, read, instead_of=after)
+    assert ledger.members.find(account_id, OTHER) == Member(OTHER, Role.VIEWER)
+    ledger.members.remove_member(account_id, OTHER)
+    with pytest.raises(MemberChanged):
+        ledger.members.set_member(account_id, after, instead_of=Member(OTHER, Role.VIEWER))
+    assert ledger.members.find(account_id, OTHER) is None
+
+
+def test_the_accounts_own_address_is_changed_from_whatever_is_stored(
+    ledger: Ledger, account_id: str
+) -> None:
+    ledger.members.set_member(account_id, Member(OTHER, Role.VIEWER))
+    ledger.accounts.update_account(account_id, email=OTHER)
+    (found,) = [one for one in ledger.members.of_account(account_id) if one.email == OTHER]
+    quiet = Member(OTHER, Role.OWNER, frozenset())
+    assert ledger.members.set_member(account_id, quiet, instead_of=found)
+    assert ledger.members.find(account_id, OTHER) == quiet

@@ -25,7 +25,7 @@ local NEW_ID = ID .. '-' .. TOKEN
 local function read_account()
   local f = redis.call('HMGET', ACCOUNT, 'purchased', 'allotment', 'suspended', 'topoff_on',
     'threshold', 'topoff_amount', 'overdraft_limit', 'topoff', 'topoff_state', 'blocked_by',
-    'retry_at_ms', 'cycle_no', 'custom', 'low_told', 'drop_told', 'cycle_end_ms')
+    'retry_at_ms', 'cycle_no', 'custom', 'low_told', 'drop_told', 'cycle_end_ms', 'capped')
   if not f[1] then return nil end
   local overdraft_limit = f[7] or f[6]
   local account = {
@@ -34,7 +34,7 @@ local function read_account()
     overdraft_limit = tonumber(overdraft_limit), topoff = f[8] or '', topoff_state = f[9] or '',
     blocked_by = f[10] or '', retry_at_ms = f[11] and tonumber(f[11]) or 0, cycle_no = f[12],
     custom = f[13] == '1', low_told = f[14] == '1', drop_told = f[15] == '1',
-    cycle_over = f[16] and tonumber(NOW) >= tonumber(f[16]),
+    cycle_over = f[16] and tonumber(NOW) >= tonumber(f[16]), capped = f[17] == '1',
     standing = f[2] .. ' ' .. f[1] .. (f[4] == '1' and ' 1 ' or ' 0 ') .. f[5] .. ' ' .. f[6]
       .. ' ' .. overdraft_limit,
   }
@@ -42,12 +42,15 @@ local function read_account()
   return account
 end
 
--- Append one entry (R15). The deltas must be what was applied to the account.
-local function append(account, type, allotment_delta, purchased_delta, ref, cause, number, detail)
+-- Append one entry (R15). The deltas must be what was applied to the account. Every entry has the
+-- same fields: a stream keeps their names once for many that are alike, and else for each.
+local function append(account, type, allotment_delta, purchased_delta, ref, cause, number, detail,
+    direction)
   redis.call('XADD', LOG, '*', 'at_ms', NOW, 'account', ID, 'type', type,
     'allotment_delta', allotment_delta, 'purchased_delta', purchased_delta,
     'allotment', account.allotment, 'purchased', account.purchased,
-    'ref', ref, 'cause', cause, 'number', number or '', 'detail', detail or '')
+    'ref', ref, 'cause', cause, 'number', number or '', 'detail', detail or '',
+    'direction', direction or '')
 end
 
 -- Write down work that is owed from `due_ms` on, and tell the relay. TRIES keeps how often the
@@ -88,9 +91,10 @@ local function request_topoff(account, cause, by)
   owe('charge:' .. NEW_ID, NOW)
 end
 
--- Whether a look at the threshold, with this balance, requests a top-off (R6, R8's cool-downs).
+-- Whether a look at the threshold, with this balance, requests a top-off (R6, R8's cool-downs, and
+-- the spending cap).
 local function topoff_is_due(account, balance)
-  if not account.topoff_on or account.suspended or account.topoff ~= ''
+  if not account.topoff_on or account.suspended or account.capped or account.topoff ~= ''
       or balance >= account.threshold then
     return false
   end
@@ -105,7 +109,8 @@ local function look(account)
   return due
 end
 
--- After credits left: warn once a crossing when nothing will top the balance up (R11).
+-- After credits left: warn once a crossing when nothing will top the balance up (R11). Where that is
+-- for the spending cap, the e-mail of its being reached has said so.
 local function warn_if_low(account, balance_before)
   if account.topoff_on or account.low_told or balance_before < account.threshold
       or account.balance >= account.threshold then
@@ -127,8 +132,10 @@ end
 
 -- Resolve the open incident, if any, and lift the block (R8).
 local function unblock(account, resolution)
-  if redis.call('HGET', ACCOUNT, 'incident') then
+  local incident = redis.call('HGET', ACCOUNT, 'incident')
+  if incident then
     redis.call('HSET', INCIDENT, 'resolved_at_ms', NOW, 'resolution', resolution)
+    append(account, 'incident_resolved', 0, 0, incident, resolution)
   end
   redis.call('HDEL', ACCOUNT, 'incident', 'blocked_by', 'retry_at_ms', 'retries')
   account.blocked_by, account.retry_at_ms = '', 0
@@ -138,7 +145,8 @@ end
 -- a top-off without a PaymentIntent is canceled by begin_charge.
 local function switch_topoff_off(account)
   redis.call('HSET', ACCOUNT, 'topoff_on', '0')
-  account.topoff_on = false
+  redis.call('HDEL', ACCOUNT, 'capped')
+  account.topoff_on, account.capped = false, false
   unblock(account, 'switched_off')
 end
 
@@ -154,6 +162,7 @@ local function strike(task)
   redis.call('HDEL', TRIES, task)
 end
 
+-- `c` is the spending cap's, where no failure blocks.
 local BLOCK_LETTER = { no_payment_method = 'n', declined = 'd', internal_error = 'i' }
 
 -- A call's record without its head: what a decision looked at, as it stood before the call.
@@ -162,13 +171,13 @@ local BLOCK_LETTER = { no_payment_method = 'n', declined = 'd', internal_error =
 -- (two), bucket, debited.
 local function explain(account, requested)
   local topoff = account.topoff_state == '' and '-' or string.sub(account.topoff_state, 1, 1)
-  return account.standing .. ' ' .. topoff .. ' ' .. (BLOCK_LETTER[account.blocked_by] or '-')
+  return account.standing .. ' ' .. topoff .. ' ' .. (BLOCK_LETTER[account.blocked_by] or account.capped and 'c' or '-')
     .. (requested and ' 1 ' or ' 0 ') .. account.cycle_no .. ' ' .. NOW
 end
 
 -- Take one credit for a call: the allotment first (R3). Writes the call's record and its entry,
 -- then tops off or warns. `code` and `reason` say why the call was answered.
-local function debit(account, call, kept_s, state, code, reason, number, call_sid)
+local function debit(account, call, kept_s, state, code, reason, number, call_sid, direction)
   local due = topoff_is_due(account, account.balance - 1)
   local before = explain(account, due)
   local bucket = account.allotment > 0 and 'a' or 'p'
@@ -176,7 +185,7 @@ local function debit(account, call, kept_s, state, code, reason, number, call_si
   apply(account, bucket == 'a' and -1 or 0, bucket == 'p' and -1 or 0)
   redis.call('SET', call, record, 'EX', kept_s)
   append(account, 'call_debited', bucket == 'a' and -1 or 0, bucket == 'p' and -1 or 0,
-    call_sid, reason, number, record)
+    call_sid, reason, number, record, direction)
   if due then
     request_topoff(account, 'automatic')
   else
@@ -187,7 +196,7 @@ end
 
 -- Give a debited call's credit back, to the bucket it came from (R2). An allotment that has been
 -- reset since takes nothing back; one that a subscription's status withholds, with the rest of it.
-local function release(account, record, call_sid, cause, number, detail)
+local function release(account, record, call_sid, cause, number, detail, direction)
   local from_allotment = string.sub(record, 5, 5) == 'a'
   local same_cycle = string.match(record, ' (%d+) %d+$') == account.cycle_no
   local is_back = from_allotment and same_cycle
@@ -199,7 +208,7 @@ local function release(account, record, call_sid, cause, number, detail)
   local purchased_delta = from_allotment and 0 or 1
   apply(account, allotment_delta, purchased_delta)
   append(account, 'call_released', allotment_delta, purchased_delta,
-    call_sid, cause, number, detail)
+    call_sid, cause, number, detail, direction)
 end
 
 -- What start_cycle's caller needs to find the period that contains now.

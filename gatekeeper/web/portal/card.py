@@ -23,7 +23,7 @@ from gatekeeper.web.portal.checkout_visits import (
     return_url,
 )
 from gatekeeper.web.portal.doorkeeper import Doorkeeper, Right
-from gatekeeper.web.portal.visitor import visitor
+from gatekeeper.web.portal.visitor import acting_for, visitor
 
 _PATH: Final = "/a/<account_id>/settings/card"
 
@@ -78,8 +78,9 @@ def _add_form(pages: PortalBlueprint, parts: Parts) -> None:
             ledger=ledger,
             stripe=parts.stripe,
             clock=wall_clock_ms,
+            by=acting_for(visitor()),
         )
-        _log.info("card_setup_started", account=account_id, on_behalf=visitor().acts_on_behalf)
+        _log.info("card_setup_started", account=account_id)
         return redirect(url, 303)
 
 
@@ -96,12 +97,11 @@ def _add_removal(pages: PortalBlueprint, parts: Parts) -> None:
     @pages.post(f"{_PATH}/remove", right=Right.PAY)
     def remove(account_id: str) -> ResponseReturnValue:
         """Remove the card that the person was asked about, and no other."""
-        card = ledger.accounts.account(account_id).card
-        is_meant = card is not None and card.payment_method == request.form.get("payment_method")
-        if is_meant and remove_card(account_id, ledger=ledger, stripe=parts.stripe):
-            _log.info("card_removed", account=account_id, on_behalf=visitor().acts_on_behalf)
+        meant, by = request.form.get("payment_method", ""), acting_for(visitor())
+        if remove_card(account_id, meant, ledger=ledger, stripe=parts.stripe, by=by):
+            _log.info("card_removed", account=account_id)
             flash("Your card is removed.")
-        elif card is None:
+        elif ledger.accounts.account(account_id).card is None:
             flash("There is no card to remove.")
         else:
             flash("Your card was replaced meanwhile. Nothing was removed.", "warning")

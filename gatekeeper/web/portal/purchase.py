@@ -27,7 +27,7 @@ from gatekeeper.web.portal.checkout_visits import (
 )
 from gatekeeper.web.portal.doorkeeper import Doorkeeper, Right
 from gatekeeper.web.portal.purchase_view import Quote, packs_for
-from gatekeeper.web.portal.visitor import visitor
+from gatekeeper.web.portal.visitor import acting_for, visitor
 
 _PATH: Final = "/a/<account_id>/buy"
 
@@ -95,13 +95,9 @@ class _Desk:
             price_minor=self._settings.credit_price,
             currency=self._settings.currency,
             clock=wall_clock_ms,
+            by=acting_for(visitor()),
         )
-        _log.info(
-            "purchase_started",
-            account=account_id,
-            credits=quote.credits,
-            on_behalf=visitor().acts_on_behalf,
-        )
+        _log.info("purchase_started", account=account_id, credits=quote.credits)
         return url
 
     def page(self, quote: Quote, *, problems: dict[str, str] | None = None) -> str:

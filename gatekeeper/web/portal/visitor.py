@@ -8,6 +8,7 @@ from typing import cast
 from flask import g
 
 from gatekeeper.domain.person import Role
+from gatekeeper.ledger.sessions import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,11 @@ class Visitor:
 def visitor() -> Visitor:
     """Whom this page is served to. Only on a route that asks for a sign-in."""
     return cast(Visitor, g.visitor)
+
+
+def visitor_session() -> Session:
+    """How they signed in. Only on a route that asks for a sign-in."""
+    return cast(Session, g.visitor_session)
 
 
 def acting_for(one: Visitor) -> str:

@@ -2,7 +2,7 @@
 -- KEYS[9] the shard's accounts
 -- ARGV[5] name   ARGV[6] email   ARGV[7] timezone   ARGV[8] allotment   ARGV[9] anchor, ms
 -- ARGV[10] interval   ARGV[11] and [12] start and end of the period that contains now, ms
--- ARGV[13] threshold   ARGV[14] top-off amount
+-- ARGV[13] threshold   ARGV[14] top-off amount   ARGV[15] detail of the entry
 -- Replies {'opened' | 'exists'}
 -- Writes the account and its profile, its id among the shard's accounts, one entry; owes the
 -- turn of the cycle if there is an allotment.
@@ -15,6 +15,6 @@ redis.call('HSET', PROFILE, 'name', ARGV[5], 'email', ARGV[6], 'timezone', ARGV[
   'anchor_ms', ARGV[9], 'interval', ARGV[10])
 redis.call('SADD', KEYS[9], ID)
 local account = read_account()
-append(account, 'account_opened', account.allotment, 0, ID, 'opened')
+append(account, 'account_opened', account.allotment, 0, ID, 'opened', '', ARGV[15])
 if account.allotment > 0 then end_cycle_at(ARGV[12]) end
 return { 'opened' }
