@@ -1,4 +1,4 @@
-"""The write side: entries go in once, and calls and meters follow in the same transaction."""
+"""The write side: entries go in once, and all that is put together from them with them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from gatekeeper.domain.entry import Entry
 from gatekeeper.history.batch import insert_new, rows_of
 from gatekeeper.history.call import HUNG_UP_BELOW_S
 from gatekeeper.history.call_writer import write_calls
+from gatekeeper.history.directory_writer import write_directory
 from gatekeeper.history.engine import reading, writing
 from gatekeeper.history.meter_writer import write_meters
 from gatekeeper.history.rows import entry_row
@@ -63,14 +64,26 @@ def record(
             return False
         new = _insert_entries(connection, page)
         write_meters(connection, write_calls(connection, new, hung_up_below_s=hung_up_below_s))
+        write_directory(connection, new)
     return True
+
+
+def hold_shard(connection: Connection, shard: int) -> None:
+    """Keep others from writing of a shard's accounts until this transaction ends."""
+    _begin_shard(connection, shard)
+    connection.execute(update(positions).where(positions.c.shard == shard).values(shard=shard))
+
+
+def _begin_shard(connection: Connection, shard: int) -> None:
+    """Write the position of a shard that has none."""
+    first = [{"shard": shard, **LOG_START._asdict()}]
+    insert = insert_new(connection.dialect.name, positions)
+    connection.execute(insert, rows_of(connection, tuple(positions.columns), first))
 
 
 def _move(connection: Connection, shard: int, before: Position, after: Position) -> bool:
     if before == LOG_START:
-        first = [{"shard": shard, **before._asdict()}]
-        insert = insert_new(connection.dialect.name, positions)
-        connection.execute(insert, rows_of(connection, tuple(positions.columns), first))
+        _begin_shard(connection, shard)
     moved = connection.execute(
         update(positions)
         .where(

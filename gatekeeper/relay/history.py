@@ -28,6 +28,7 @@ from gatekeeper.history.migrations import migrate
 from gatekeeper.history.store import LOG_START, Position, read_positions, record
 from gatekeeper.history.tail import Page, Tail
 from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.relay.directory import list_missing_accounts
 from gatekeeper.relay.link import history_link, redis_link
 
 #: Few transactions, and still short ones and little memory.
@@ -46,9 +47,9 @@ class HistoryCopy:
     its last copied entry and loses what is older; None trims nothing. A log that keeps a day makes
     up for what a backup of the database lacks that is less than a day old.
 
-    The tables are migrated before they are first used, and again after an outage: it may have been
-    spent on putting another database there. While a newer version's tables are there, nothing is
-    copied.
+    The tables are migrated, and the directory completed, before they are first used, and again
+    after an outage: it may have been spent on putting another database there. While a newer
+    version's tables are there, nothing is copied.
 
     `look_interval_s` is the longest that a new entry waits, and the first pause after a failure.
     """
@@ -70,6 +71,7 @@ class HistoryCopy:
         self._ledger_link = redis_link("ledger's log", ledger.probe)
         self._sql_link = history_link(self._probe_sql)
         self._is_migrated = False
+        self._is_listed = False
         shards = range(ledger.keys.shards)
         self._tails = [Tail(ledger.client, ledger.keys.log(shard)) for shard in shards]
         self._noted: dict[int, Position] = {}
@@ -101,6 +103,8 @@ class HistoryCopy:
         self._ledger_link.check()
         with self._sql_link:
             self._migrate()
+        self._list_accounts(stop)
+        with self._sql_link:
             positions = read_positions(self._engine)
         is_behind = False
         for shard in range(len(self._tails)):
@@ -166,9 +170,16 @@ class HistoryCopy:
             migrate(self._engine)
             self._is_migrated = True
 
+    def _list_accounts(self, stop: threading.Event) -> None:
+        """Make sure, once, that the directory has all accounts."""
+        if not self._is_listed:
+            with self._sql_link, self._ledger_link:
+                list_missing_accounts(self._ledger, self._engine, stop)
+            self._is_listed = not stop.is_set()
+
     def _start_over(self) -> None:
         """Rely on nothing that was true before a failure."""
-        self._is_migrated = False
+        self._is_migrated = self._is_listed = False
         self._noted.clear()
         for tail in self._tails:
             tail.read_again()

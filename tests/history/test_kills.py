@@ -10,6 +10,7 @@ from multiprocessing.context import ForkServerProcess
 
 from sqlalchemy import Engine
 
+from gatekeeper.history.directory import accounts_page
 from gatekeeper.history.lag import read_lag
 from gatekeeper.history.meter import Usage
 from gatekeeper.history.usage import usage_by_outcome
@@ -75,6 +76,9 @@ def test_copies_killed_at_random_lose_nothing_and_store_nothing_twice(
         wait_until(lambda: read_lag(running_ledger).entries == 0)
     assert stored(running_ledger, engine) == log
     assert _usage(engine, accounts) == _expected(calls)
+    last = {entry.account_id: entry for entry in log}
+    listed = {one.account_id: one.balance for one in accounts_page(engine).items}
+    assert listed == {one.account_id: one.allotment + one.purchased for one in last.values()}
 
 
 def _usage(engine: Engine, accounts: list[str]) -> Usage:
