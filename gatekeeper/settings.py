@@ -315,6 +315,7 @@ class Settings(BaseSettings):
             mail_from=self.mail_from,
             product_name=self.product_name,
             support_email=self.support_email,
+            portal_url=self.public_origin if self.secret_keys else None,
         )
 
     @property

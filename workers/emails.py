@@ -15,9 +15,9 @@ from gatekeeper.domain.account import Account
 from gatekeeper.domain.notice import KIND_OF_NOTICE, Notice, NoticeKind
 from gatekeeper.jobs import email_task
 from gatekeeper.ledger.keys import account_of
-from gatekeeper.ledger.sign_ins import LINK_LIFE_S, sign_in_task
+from gatekeeper.ledger.sign_ins import SignIn, sign_in_task
 from gatekeeper.mail.compose import Recipient, compose
-from gatekeeper.mail.sign_in import compose_sign_in
+from gatekeeper.mail.sign_in import compose_invitation, compose_sign_in
 from gatekeeper.mail.smtp_errors import MailServerUnavailable, RecipientRefused
 
 #: Longer than handing over one e-mail takes at most (see gatekeeper/mail/smtp.py).
@@ -101,11 +101,34 @@ def _send_link(own: Parts, link_id: str) -> str:
     asked = own.ledger.sign_ins.find(link_id)
     if asked is None:
         return "expired"
+    url = own.sign_in_links.url(link_id)
+    if asked.invited_to:
+        return _invite(own, asked, url, link_id)
     if asked.email not in own.settings.admins and not own.ledger.members.accounts_of(asked.email):
         return "unknown_address"
     message = compose_sign_in(
-        own.sign_in_links.url(link_id),
-        life_s=LINK_LIFE_S,
+        url,
+        life_s=asked.life_s,
+        to=asked.email,
+        sender=own.sender,
+        at_ms=asked.at_ms,
+        link_id=link_id,
+    )
+    own.mail.send(message)
+    return "sent"
+
+
+def _invite(own: Parts, asked: SignIn, url: str, link_id: str) -> str:
+    member = own.ledger.members.find(asked.invited_to, asked.email)
+    if member is None:
+        return "no_longer_invited"
+    account = own.ledger.accounts.account(asked.invited_to)
+    message = compose_invitation(
+        url,
+        life_s=asked.life_s,
+        account=account.name,
+        role=member.role,
+        invited_by=asked.invited_by,
         to=asked.email,
         sender=own.sender,
         at_ms=asked.at_ms,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -40,3 +40,10 @@ class Member:
         if self.chosen_notices is None:
             return _USUAL_NOTICES[self.role]
         return self.chosen_notices
+
+    def with_notices(self, kinds: frozenset[NoticeKind]) -> Member:
+        """Choose the e-mails for this person.
+
+        What is usual for the role stays so: they then also get, or not, what a later version adds.
+        """
+        return replace(self, chosen_notices=None if kinds == _USUAL_NOTICES[self.role] else kinds)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -18,15 +19,18 @@ SESSION_IDLE_S: Final = 12 * 3600
 SESSION_MAX_S: Final = 14 * 86_400
 
 _USER_AGENT_CHARS: Final = 120
+#: As the script replies with them.
+_FIELDS: Final = ("email", "created_at_ms", "user_agent", "seen_at_ms")
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody who signed in: who, when, and with what browser."""
+    """Somebody who signed in: who, when, with what browser, and when they last used it."""
 
     email: str
     created_at_ms: int
     user_agent: str
+    seen_at_ms: int
 
 
 class Sessions:
@@ -59,27 +63,54 @@ class Sessions:
 
     def use(self, token: str) -> Session | None:
         """Find the session and let it live on; None when there is none, or it is over."""
+        return self._find(token, is_use=True)
+
+    def look(self, token: str) -> Session | None:
+        """Find the session without letting it live on: nobody need be there."""
+        return self._find(token, is_use=False)
+
+    def _find(self, token: str, *, is_use: bool) -> Session | None:
         found = self._store.scripts.run(
             "use_session",
             [self._store.keys.session(_digest(token))],
-            [self._store.clock(), SESSION_IDLE_S * 1000, SESSION_MAX_S * 1000],
+            [self._store.clock(), SESSION_IDLE_S * 1000, SESSION_MAX_S * 1000, int(is_use)],
         )
-        if not found:
-            return None
-        email, created_at_ms, user_agent = found
-        return Session(email, int(created_at_ms), user_agent)
+        return _read(found) if found else None
+
+    def of_person(self, email: str) -> list[Session]:
+        """List a person's sessions that are not over, the one used last first."""
+        index = self._store.keys.sessions(email)
+        digests = sorted(cast(set[str], self._store.client.smembers(index)))
+        with self._store.client.pipeline(transaction=False) as pipeline:
+            for digest in digests:
+                pipeline.hmget(self._store.keys.session(digest), _FIELDS)
+            replies = pipeline.execute()
+        found = dict(zip(digests, replies, strict=True))
+        if over := [digest for digest, fields in found.items() if fields[0] is None]:
+            self._store.client.srem(index, *over)
+        oldest_ms = self._store.clock() - SESSION_MAX_S * 1000
+        read = [_read(fields) for digest, fields in found.items() if digest not in over]
+        living = [one for one in read if one.created_at_ms > oldest_ms]
+        return sorted(living, key=lambda one: one.seen_at_ms, reverse=True)
 
     def end(self, token: str) -> None:
         """End a session."""
         self._store.client.delete(self._store.keys.session(_digest(token)))
 
-    def end_all(self, email: str) -> None:
-        """End every session of a person, wherever it was started."""
+    def end_all(self, email: str) -> int:
+        """End every session of a person, wherever it was started; returns how many there were."""
         index = self._store.keys.sessions(email)
         digests = cast(set[str], self._store.client.smembers(index))
+        ended = 0
         for digest in digests:
-            self._store.client.delete(self._store.keys.session(digest))
+            ended += self._store.client.delete(self._store.keys.session(digest))
             self._store.client.srem(index, digest)
+        return ended
+
+
+def _read(fields: Sequence[str]) -> Session:
+    email, created_at_ms, user_agent, seen_at_ms = fields
+    return Session(email, int(created_at_ms), user_agent, int(seen_at_ms))
 
 
 def _digest(token: str) -> str:

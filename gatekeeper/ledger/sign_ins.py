@@ -12,6 +12,8 @@ from gatekeeper.ledger.store import Store
 
 #: How long a link can be used, counted from when it was asked for.
 LINK_LIFE_S: Final = 15 * 60
+#: The same of one that was sent with an invitation, which nobody waits for at their mailbox.
+INVITATION_LIFE_S: Final = 7 * 86_400
 #: The time over which it is counted how often somebody asks for links.
 WINDOW_S: Final = 15 * 60
 #: Longer than a token is good for.
@@ -22,11 +24,22 @@ _LINK_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """Who asked for a link, when, and the path they wanted to go to."""
+    """Whom a link is for, since when, and the path they want to go to.
+
+    `invited_to` is the account that the link is an invitation to, and `invited_by` the address of
+    who invited; both are "" where the person asked for it.
+    """
 
     email: str
     next_path: str
     at_ms: int
+    invited_to: str = ""
+    invited_by: str = ""
+
+    @property
+    def life_s(self) -> int:
+        """How long the link lives, from `at_ms` on."""
+        return INVITATION_LIFE_S if self.invited_to else LINK_LIFE_S
 
 
 class SignIns:
@@ -40,6 +53,17 @@ class SignIns:
 
         Whether the address is known is the worker's to ask: here nothing depends on it.
         """
+        return self._owe_link(SignIn(email, next_path, self._store.clock()))
+
+    def invite(self, email: str, account_id: str, *, by: str = "") -> str:
+        """Owe the e-mail that invites somebody to an account; returns the id of the link in it.
+
+        `by` is the address of who invites, if that is one of its members.
+        """
+        now_ms = self._store.clock()
+        return self._owe_link(SignIn(email, f"/a/{account_id}/", now_ms, account_id, by))
+
+    def _owe_link(self, link: SignIn) -> str:
         link_id = secrets.token_hex(16)
         shard = self._store.keys.shard_of(link_id)
         self._store.scripts.run(
@@ -51,11 +75,13 @@ class SignIns:
             ],
             [
                 sign_in_task(link_id),
-                self._store.clock(),
+                link.at_ms,
                 self._store.keys.wake(shard),
-                email,
-                next_path,
-                LINK_LIFE_S,
+                link.email,
+                link.next_path,
+                link.life_s,
+                link.invited_to,
+                link.invited_by,
             ],
         )
         return link_id
@@ -114,4 +140,10 @@ def is_link_id(text: str) -> bool:
 def _read(fields: object) -> SignIn | None:
     if not isinstance(fields, dict) or not fields:
         return None
-    return SignIn(fields["email"], fields["next"], int(fields["at_ms"]))
+    return SignIn(
+        fields["email"],
+        fields["next"],
+        int(fields["at_ms"]),
+        fields.get("invited_to", ""),
+        fields.get("invited_by", ""),
+    )

@@ -23,9 +23,11 @@ from gatekeeper.domain.notice import (
     CallsDropped,
     CreditsClawedBack,
     Notice,
+    SpendingCapReached,
     TopoffFailed,
 )
 from gatekeeper.domain.phrasing import count_credits, write_moment
+from gatekeeper.mail.links import links_of
 from gatekeeper.mail.wording import CLAWBACK_ADVICE, FAILURE_ADVICE, Advice, drop_advice, outlook
 
 
@@ -43,21 +45,22 @@ class SenderIdentity:
     """In whose name e-mail is sent, and where its readers are pointed.
 
     Raises ValueError for a `mail_from` or `support_email` that is no plain ASCII address
-    ("billing@example.com", without a name), or a `billing_url` that is not http or https.
+    ("billing@example.com", without a name), or a `portal_url` that is not http or https.
+    `portal_url` is where the customers' pages begin, without a slash at its end.
     """
 
     mail_from: str
     product_name: str
     support_email: str | None = None
-    billing_url: str | None = None
+    portal_url: str | None = None
 
     def __post_init__(self) -> None:
         for what in ("mail_from", "support_email"):
             address = getattr(self, what)
             if address is not None and not (address.isascii() and is_email_address(address)):
                 raise ValueError(f"{what} must be a plain e-mail address")
-        if self.billing_url is not None and not _is_web_url(self.billing_url):
-            raise ValueError("billing_url must be an http or https URL")
+        if self.portal_url is not None and not _is_web_url(self.portal_url):
+            raise ValueError("portal_url must be an http or https URL")
 
 
 def compose(notice: Notice, recipient: Recipient, sender: SenderIdentity) -> EmailMessage:
@@ -66,17 +69,25 @@ def compose(notice: Notice, recipient: Recipient, sender: SenderIdentity) -> Ema
     The Message-ID follows from the notice's id and the address alone, so a repeated delivery can be
     recognised. A time zone that isn't known is replaced by UTC, which the e-mail then names.
 
+    There is no List-Unsubscribe: these e-mails are about charges and dropped calls, and who gets
+    them is chosen for the account, by its owners. The last lines lead there.
+
     Raises ValueError if the recipient's address is none, or if the notice is about dropped calls
     for a reason that none is sent for; the message names neither the address nor the account.
     """
+    kind = KIND_OF_NOTICE[type(notice)]
     facts: dict[str, object] = {
         "notice": notice,
         "advice": _advice(notice),
-        "account": _one_line(recipient.name),
+        "account": one_line(recipient.name),
         "at": write_moment(notice.at_ms, recipient.timezone),
     }
+    if isinstance(notice, SpendingCapReached):
+        facts["resumes_at"] = write_moment(notice.resumes_at_ms, recipient.timezone)
+    if sender.portal_url is not None:
+        facts["links"] = links_of(kind, notice.account_id, sender.portal_url)
     return write_message(
-        KIND_OF_NOTICE[type(notice)].value,
+        kind.value,
         facts,
         to=recipient.email,
         sender=sender,
@@ -100,7 +111,7 @@ def write_message(
     """
     if not is_email_address(to):
         raise ValueError("the recipient's e-mail address is not one")
-    facts = {**facts, "sender": sender}
+    facts = {"links": None, **facts, "sender": sender}
     subject = _render(f"{folder}/subject.txt", facts).strip()
     message = _headed(to, sender, subject, at_ms=at_ms, unique=unique)
     # Quoted-printable passes servers that carry seven bits a byte or fold long lines.
@@ -137,7 +148,7 @@ def _advice(notice: Notice) -> Advice | None:
     return None
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """Drop what could break a line, turn the direction of writing, or not be encoded."""
     kept = (
         " " if unicodedata.category(character) in {"Cc", "Zl", "Zp"} else character
@@ -160,7 +171,7 @@ def _unreserved(name: str) -> str:
     one, which makes a comma in it the start of another address
     (https://github.com/python/cpython/issues/80222).
     """
-    return _one_line(re.sub(r'[()<>\[\]:;@\\,."]', " ", name))
+    return one_line(re.sub(r'[()<>\[\]:;@\\,."]', " ", name))
 
 
 def _message_id(unique: str, domain: str) -> str:

@@ -6,7 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.ledger.sessions import SESSION_IDLE_S, SESSION_MAX_S, Session
-from gatekeeper.ledger.sign_ins import LINK_LIFE_S, SignIn, is_link_id, sign_in_task
+from gatekeeper.ledger.sign_ins import (
+    INVITATION_LIFE_S,
+    LINK_LIFE_S,
+    SignIn,
+    is_link_id,
+    sign_in_task,
+)
 from tests.conftest import NOON_MS, MovableClock
 
 EMAIL = "a@example.com"
@@ -18,8 +24,20 @@ def test_a_link_is_asked_for_and_its_mail_owed_in_one_step(ledger: Ledger) -> No
     assert ledger.sign_ins.find(link_id) == SignIn(EMAIL, "/a/", NOON_MS)
     (task,) = ledger.owed.claim_owed(ledger.keys.shard_of(link_id), lease_s=1, limit=9)
     assert (task.task, task.due_ms, task.tries) == (sign_in_task(link_id), NOON_MS, 0)
-    assert ledger.owed.owed_since(link_id, task.task) == NOON_MS
+    assert ledger.owed.mark(link_id, task.task) == NOON_MS
     assert ledger.owed.strike_owed(link_id, task.task)
+
+
+def test_an_invitation_is_a_link_that_lives_longer(ledger: Ledger) -> None:
+    account_id = "acct_00000000000b"
+    link_id = ledger.sign_ins.invite(EMAIL, account_id, by="b@example.com")
+    found = SignIn(EMAIL, f"/a/{account_id}/", NOON_MS, account_id, "b@example.com")
+    assert ledger.sign_ins.find(link_id) == found
+    assert ledger.owed.is_owed(link_id, sign_in_task(link_id))
+    ttl_s = ledger.client.ttl(ledger.keys.sign_in(link_id))
+    assert INVITATION_LIFE_S - 60 < ttl_s <= INVITATION_LIFE_S
+    assert ledger.sign_ins.use_link(link_id) == found
+    assert ledger.sign_ins.use_link(link_id) is None
 
 
 def test_of_all_who_use_a_link_one_gets_it(ledger: Ledger) -> None:
@@ -53,14 +71,43 @@ def test_a_session_lives_while_it_is_used_but_not_for_ever(
 ) -> None:
     token = ledger.sessions.start(EMAIL, "Firefox" * 100)
     (key,) = ledger.client.scan_iter("gk:session:*")
-    session = Session(EMAIL, NOON_MS, ("Firefox" * 100)[:120])
+    user_agent = ("Firefox" * 100)[:120]
     while clock.now_ms - NOON_MS < SESSION_MAX_S * 1000:
+        session = Session(EMAIL, NOON_MS, user_agent, clock.now_ms)
         assert ledger.sessions.use(token) == session
         left_s = SESSION_MAX_S - (clock.now_ms - NOON_MS) // 1000
         assert ledger.client.ttl(key) <= min(SESSION_IDLE_S, left_s)
         clock.advance(s=6 * 3600)
     assert ledger.sessions.use(token) is None
     assert not ledger.client.exists(key)
+
+
+def test_looking_at_a_session_is_no_use_of_it(ledger: Ledger, clock: MovableClock) -> None:
+    token = ledger.sessions.start(EMAIL, "Firefox")
+    (key,) = ledger.client.scan_iter("gk:session:*")
+    ledger.client.expire(key, 1000)
+    clock.advance(s=60)
+    assert ledger.sessions.look(token) == Session(EMAIL, NOON_MS, "Firefox", NOON_MS)
+    assert ledger.client.ttl(key) <= 1000
+    clock.advance(s=SESSION_MAX_S)
+    assert ledger.sessions.look(token) is None
+
+
+def test_a_persons_sessions_are_listed_while_they_live(ledger: Ledger, clock: MovableClock) -> None:
+    ledger.sessions.start("b@example.com", "Lynx")
+    first = ledger.sessions.start(EMAIL, "Firefox")
+    clock.advance(s=60)
+    second = ledger.sessions.start(EMAIL, "Safari")
+    clock.advance(s=60)
+    ledger.sessions.use(first)
+    firefox = Session(EMAIL, NOON_MS, "Firefox", NOON_MS + 120_000)
+    safari = Session(EMAIL, NOON_MS + 60_000, "Safari", NOON_MS + 60_000)
+    assert ledger.sessions.of_person(EMAIL) == [firefox, safari]
+    ledger.sessions.end(second)
+    assert ledger.sessions.of_person(EMAIL) == [firefox]
+    assert ledger.client.scard(ledger.keys.sessions(EMAIL)) == 1
+    clock.advance(s=SESSION_MAX_S - 60)
+    assert ledger.sessions.of_person(EMAIL) == []
 
 
 def test_a_session_that_was_ended_is_not_made_anew_by_its_last_use(ledger: Ledger) -> None:

@@ -17,6 +17,7 @@ from gatekeeper.domain.notice import (
     CreditsClawedBack,
     Notice,
     PurchaseSucceeded,
+    SpendingCapReached,
     TopoffFailed,
     TopoffSucceeded,
 )
@@ -25,9 +26,7 @@ from gatekeeper.mail.compose import Recipient, SenderIdentity
 AT_MS = 1_772_802_345_678  # 2026-03-06 13:05:45 UTC
 OWNER = Recipient("Rossi Plumbing", "owner@rossi.example", "Europe/Rome")
 SENDER = SenderIdentity("no-reply@mail.example", "AI Receptionist")
-LINKED = replace(
-    SENDER, support_email="help@mail.example", billing_url="https://portal.example/b?a=1&b=2"
-)
+LINKED = replace(SENDER, support_email="help@mail.example", portal_url="https://portal.example")
 
 SUCCEEDED = TopoffSucceeded(
     id="topoff_succeeded:to_1",
@@ -81,9 +80,22 @@ BOUGHT = PurchaseSucceeded(
     balance=512,
 )
 
+CAPPED = SpendingCapReached(
+    id="spending_cap_reached:1",
+    account_id="acc_1",
+    at_ms=AT_MS,
+    cap_minor=10000,
+    spent_minor=8400,
+    amount_minor=4200,
+    currency="usd",
+    resumes_at_ms=AT_MS + 20 * 86_400_000,
+    balance=243,
+)
+
 DROP_REASONS = (
     Reason.EMPTY_TOPOFF_OFF,
     Reason.EMPTY_TOPOFF_FAILED,
+    Reason.EMPTY_TOPOFF_CAPPED,
     Reason.EMPTY_OVERDRAFT_USED,
 )
 EVERY_NOTICE: tuple[Notice, ...] = (
@@ -92,6 +104,7 @@ EVERY_NOTICE: tuple[Notice, ...] = (
     *(replace(DROPPED, reason=reason) for reason in DROP_REASONS),
     LOW,
     *(replace(CLAWED_BACK, cause=cause) for cause in CorrectionCause),
+    CAPPED,
     BOUGHT,
     replace(BOUGHT, receipt_url=""),
 )

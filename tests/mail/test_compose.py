@@ -15,8 +15,10 @@ from gatekeeper.domain.correction import CorrectionCause
 from gatekeeper.domain.incident import FailureReason
 from gatekeeper.domain.notice import KIND_OF_NOTICE, BalanceLow, Notice, NoticeKind, TopoffFailed
 from gatekeeper.mail.compose import SenderIdentity, compose
+from gatekeeper.mail.links import links_of
 from tests.mail.emails import (
     BOUGHT,
+    CAPPED,
     CLAWED_BACK,
     DROP_REASONS,
     DROPPED,
@@ -93,13 +95,18 @@ class TestEveryNotice:
             assert "March 6, 2026, 14:05 CET (Europe/Rome)" in body
             assert f"{notice.balance} credits" in body
 
-    def test_says_where_the_billing_page_is(self, notice: Notice, sender: SenderIdentity) -> None:
+    def test_leads_to_its_page_and_to_who_gets_it(
+        self, notice: Notice, sender: SenderIdentity
+    ) -> None:
         message = compose(notice, OWNER, sender)
-        if sender.billing_url:
-            assert sender.billing_url in text_of(message)
-            assert sender.billing_url in PageText(html_of(message)).links
+        if sender.portal_url:
+            links = links_of(KIND_OF_NOTICE[type(notice)], "acc_1", sender.portal_url)
+            assert links.choice == "https://portal.example/a/acc_1/settings/emails"
+            for link in (links.page, links.choice):
+                assert link in text_of(message).split()
+                assert link in PageText(html_of(message)).links
         for body in readable(message):
-            assert ("Settings → Billing" in body) is (sender.billing_url is None)
+            assert ("Settings → Billing" in body) is (sender.portal_url is None)
             assert ("help@mail.example" in body) is (sender.support_email is not None)
             assert "None" not in body
             assert "**" not in body
@@ -110,13 +117,12 @@ class TestEveryNotice:
         assert "url(" not in html_of(compose(notice, OWNER, sender))
 
     def test_text_and_html_say_the_same(self, notice: Notice, sender: SenderIdentity) -> None:
-        links = (sender.billing_url or "", getattr(notice, "receipt_url", ""))
+        # The text has colons where the page has a table, and addresses where it has links.
         text, page = (
-            set(body.replace(links[0], "").replace(links[1], "").lower().split())
+            {word.rstrip(":") for word in body.lower().split() if "://" not in word}
             for body in readable(compose(notice, OWNER, sender))
         )
-        # The text has colons where the page has a table, the page a button.
-        assert {word.rstrip(":") for word in text} ^ {word.rstrip(":") for word in page} <= {"open"}
+        assert text == page
 
     def test_names_no_decline_code(self, notice: Notice, sender: SenderIdentity) -> None:
         for body in readable(compose(notice, OWNER, sender)):
@@ -124,6 +130,24 @@ class TestEveryNotice:
 
 
 # --- what each says -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("notice", "path"),
+    [
+        (SUCCEEDED, "settings/billing#history"),
+        (FAILED, "settings/billing#charge"),
+        (DROPPED, "settings/billing"),
+        (LOW, "receptionist/settings"),
+        (CAPPED, "receptionist/settings"),
+        (CLAWED_BACK, "settings/billing#history"),
+        (BOUGHT, "settings/billing#history"),
+    ],
+    ids=lambda value: getattr(value, "id", ""),
+)
+def test_each_leads_to_the_page_that_it_is_about(notice: Notice, path: str) -> None:
+    links = links_of(KIND_OF_NOTICE[type(notice)], notice.account_id, "https://portal.example")
+    assert links.page == f"https://portal.example/a/acc_1/{path}"
 
 
 def test_a_topoff_is_confirmed() -> None:
@@ -187,6 +211,7 @@ def test_an_empty_balance_is_not_said_to_run_out_one_day(
     [
         (Reason.EMPTY_TOPOFF_OFF, "auto top-off is off", "Buy Credits"),
         (Reason.EMPTY_TOPOFF_FAILED, "last auto top-off charge failed", "banner"),
+        (Reason.EMPTY_TOPOFF_CAPPED, "reached the spending cap", "raise the spending cap"),
         (Reason.EMPTY_OVERDRAFT_USED, "has not completed yet", "Buy Credits"),
     ],
 )

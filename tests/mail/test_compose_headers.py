@@ -178,10 +178,10 @@ def test_unusual_addresses_are_kept(email: str) -> None:
         lambda: replace(SENDER, mail_from="no-reply"),
         lambda: replace(SENDER, mail_from="no-reply@müller.example"),
         lambda: replace(SENDER, support_email="help"),
-        lambda: replace(SENDER, billing_url="javascript:alert(1)"),
-        lambda: replace(SENDER, billing_url="portal.example"),
-        lambda: replace(SENDER, billing_url="https://"),
-        lambda: replace(SENDER, billing_url="http://["),
+        lambda: replace(SENDER, portal_url="javascript:alert(1)"),
+        lambda: replace(SENDER, portal_url="portal.example"),
+        lambda: replace(SENDER, portal_url="https://"),
+        lambda: replace(SENDER, portal_url="http://["),
     ],
 )
 def test_a_sender_that_cannot_work_is_refused_at_once(

@@ -17,6 +17,7 @@ from werkzeug.wrappers import Response
 from gatekeeper.domain.account import is_account_id
 from gatekeeper.ledger.errors import UnknownAccount
 from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.ledger.sessions import Session
 from gatekeeper.web.portal.cookies import SessionCookie
 from gatekeeper.web.portal.visitor import Visitor
 
@@ -45,21 +46,24 @@ class Doorkeeper:
     def admit(self, right: Right) -> Response | None:
         """Let the request pass, or answer it. Raises NotFound, Forbidden.
 
-        Afterwards `visitor()` is who it is, unless the route is for anyone.
+        Afterwards `visitor()` is who it is, and `visitor_session()` how they signed in, unless the
+        route is for anyone.
         """
         if right is Right.ANYONE:
             return None
-        email = self.signed_in()
-        if email is None:
-            return self.to_sign_in()
-        g.visitor = self._visitor(email, right)
+        found = self.signed_in()
+        if found is None:
+            return _reload() if _is_by_page() else self.to_sign_in()
+        g.visitor, g.visitor_session = self._visitor(found.email, right), found
         return None
 
-    def signed_in(self) -> str | None:
-        """Find the address of who asks; None when nobody is signed in."""
+    def signed_in(self) -> Session | None:
+        """Find the session of who asks; None when nobody is signed in."""
         token = self._cookie.read(request)
-        found = self._ledger.sessions.use(token) if token else None
-        return None if found is None else found.email
+        if not token:
+            return None
+        sessions = self._ledger.sessions
+        return sessions.look(token) if _is_by_page() else sessions.use(token)
 
     def to_sign_in(self) -> Response:
         """Send the browser to sign in, and back here if it asked for a page."""
@@ -123,3 +127,19 @@ class Doorkeeper:
         except UnknownAccount:
             return False
         return True
+
+
+def _is_by_page() -> bool:
+    """Whether an open page asks by itself, for what is new on it: nobody need sit before it.
+
+    None of that keeps a session alive. The portal's pages ask by htmx, the dashboard's by jQuery.
+    https://four.htmx.org/reference/headers/HX-Request/ https://api.jquery.com/jQuery.ajax/#headers
+    """
+    headers = request.headers
+    is_by_script = "HX-Request" in headers or headers.get("X-Requested-With") == "XMLHttpRequest"
+    return is_by_script and request.method in _SAFE_METHODS
+
+
+def _reload() -> Response:
+    """Let a page whose session is over be asked for anew, which leads to signing in."""
+    return Response(status=204, headers={"HX-Refresh": "true"})

@@ -15,7 +15,8 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from gatekeeper.domain.email_address import normalize_email
-from gatekeeper.ledger.sign_ins import WINDOW_S, SignIns
+from gatekeeper.ledger.sessions import SESSION_IDLE_S
+from gatekeeper.ledger.sign_ins import INVITATION_LIFE_S, LINK_LIFE_S, WINDOW_S, SignIns
 from gatekeeper.sign_in_links import LINK_PATH, SignInLinks
 from gatekeeper.web.portal.blueprint import PortalBlueprint, answer_message
 from gatekeeper.web.portal.doorkeeper import SIGN_IN_PATH, Doorkeeper, Right
@@ -27,6 +28,7 @@ REQUESTS_PER_ADDRESS: Final = 5
 REQUESTS_PER_CLIENT: Final = 30
 #: An IPv6 client has a network of this size to itself, and any address in it.
 _CLIENT_PREFIX_V6: Final = 64
+_DAY_S: Final = 86_400
 
 _log = structlog.get_logger()
 
@@ -49,22 +51,15 @@ def sign_in_pages(doorkeeper: Doorkeeper, sign_ins: SignIns, links: SignInLinks)
         try:
             email = normalize_email(typed)
         except ValueError:
-            return _form(next_path, typed, "Please enter one e-mail address."), 422
-        if _asks_too_often(sign_ins, email):
+            return _form(next_path, typed, {"email": "Please enter one e-mail address."}), 422
+        if asks_too_often(sign_ins, email):
             return _too_often()
         sign_ins.request_link(email, next_path)
         return redirect(url_for("sign_in.sent"), 303)
 
     @pages.get("/sign-in/sent", right=Right.ANYONE)
     def sent() -> ResponseReturnValue:
-        return answer_message(
-            200,
-            "Look into your mailbox",
-            "If the address is that of a member, an e-mail with a link is on its way. The link "
-            "works once, and for 15 minutes.",
-            href=url_for("sign_in.ask"),
-            link="Ask for another link",
-        )
+        return render_template("portal/sent.html", life_min=LINK_LIFE_S // 60)
 
     @pages.get(f"{LINK_PATH}/<token>", right=Right.ANYONE)
     def open_link(token: str) -> ResponseReturnValue:
@@ -72,7 +67,8 @@ def sign_in_pages(doorkeeper: Doorkeeper, sign_ins: SignIns, links: SignInLinks)
         asked = sign_ins.find(link_id) if link_id else None
         if asked is None:
             return _dead_link(doorkeeper)
-        return render_template("portal/link.html", email=asked.email)
+        hours = SESSION_IDLE_S // 3600
+        return render_template("portal/link.html", email=asked.email, idle_hours=hours)
 
     @pages.post(f"{LINK_PATH}/<token>", right=Right.ANYONE)
     def use_link(token: str) -> ResponseReturnValue:
@@ -98,12 +94,17 @@ def sign_in_pages(doorkeeper: Doorkeeper, sign_ins: SignIns, links: SignInLinks)
     return pages
 
 
-def _form(next_path: str, email: str = "", problem: str = "") -> str:
-    return render_template("portal/sign_in.html", next_path=next_path, email=email, problem=problem)
+def _form(next_path: str, email: str = "", problems: dict[str, str] | None = None) -> str:
+    return render_template(
+        "portal/sign_in.html", next_path=next_path, email=email, problems=problems or {}
+    )
 
 
-def _asks_too_often(sign_ins: SignIns, email: str) -> bool:
-    """Count the request, whoever it is for."""
+def asks_too_often(sign_ins: SignIns, email: str) -> bool:
+    """Count a request for an e-mail with a link, whoever it is for, and tell whether to refuse it.
+
+    Raises redis.RedisError.
+    """
     by_client = sign_ins.count_request(client_network(request.remote_addr))
     for_address = sign_ins.count_request(email)
     return by_client > REQUESTS_PER_CLIENT or for_address > REQUESTS_PER_ADDRESS
@@ -146,7 +147,8 @@ def _dead_link(doorkeeper: Doorkeeper) -> ResponseReturnValue:
     return answer_message(
         410,
         "This link does not work any more",
-        "A link works once, and for 15 minutes.",
+        f"It was used, or is too old: a link works once, and for {LINK_LIFE_S // 60} minutes, that "
+        f"of an invitation for {INVITATION_LIFE_S // _DAY_S} days.",
         href=url_for("sign_in.ask"),
         link="Ask for a new link",
     )

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from http.cookies import Morsel, SimpleCookie
+from pathlib import Path
 
 import pytest
+from flask import url_for
 from werkzeug.test import TestResponse
 
 from gatekeeper.domain.person import Member, Role
+from gatekeeper.web import portal
 from gatekeeper.web.portal.cookies import are_secure
 from tests.web.gate import days_ago
 from tests.web.portal.browser import SESSION_COOKIE
-from tests.web.portal.conftest import OWNER, VIEWER, Scene
+from tests.web.portal.conftest import ADMIN, OWNER, VIEWER, Scene
 
 
 def _set_cookie(answer: TestResponse, name: str) -> Morsel[str]:
@@ -127,6 +131,75 @@ def test_a_session_ends_when_it_is_not_used(scene: Scene) -> None:
     assert 12 * 3600 - 60 < scene.ledger.client.ttl(key) <= 12 * 3600
     scene.ledger.client.pexpire(key, 0)
     assert not browser.is_signed_in
+
+
+#: Every address that pages ask for by themselves.
+POLLS = (
+    "incident",
+    "settings/billing/now",
+    "settings/billing",
+    "settings/card/done/progress",
+    "buy/done/progress",
+    "buy/price",
+    "receptionist/settings/terms",
+)
+BY_HTMX = {"HX-Request": "true"}
+_ASKED_BY_PAGES = re.compile(r'hx-get="\{\{ (?:frame\.url|url_for)\(\'([a-z_.]+)\'')
+
+
+def test_the_list_of_what_pages_ask_for_is_whole(scene: Scene) -> None:
+    templates = Path(portal.__file__).parent / "templates"
+    asked = {
+        endpoint
+        for template in templates.rglob("*.html")
+        for endpoint in _ASKED_BY_PAGES.findall(template.read_text())
+    }
+    with scene.gate.app.test_request_context():
+        paths = {url_for(one, account_id=scene.able).partition("?")[0] for one in asked}
+    assert paths == {f"/a/{scene.able}/{path}" for path in POLLS}
+
+
+@pytest.mark.parametrize("path", POLLS)
+def test_a_page_that_asks_by_itself_keeps_no_session_alive(scene: Scene, path: str) -> None:
+    browser = scene.signed_in(OWNER)
+    (key,) = scene.ledger.client.scan_iter("gk:session:*")
+    scene.ledger.client.expire(key, 1000)
+    seen = scene.ledger.client.hget(key, "seen_at_ms")
+    answer = browser.open(f"/a/{scene.able}/{path}", headers=BY_HTMX)
+    assert answer.status_code == 200
+    assert scene.ledger.client.ttl(key) <= 1000
+    assert scene.ledger.client.hget(key, "seen_at_ms") == seen
+    browser.open(f"/a/{scene.able}/settings/access")
+    assert scene.ledger.client.ttl(key) > 1000
+
+
+def test_nor_does_the_dashboard(scene: Scene) -> None:
+    browser = scene.signed_in(ADMIN)
+    (key,) = scene.ledger.client.scan_iter("gk:session:*")
+    scene.ledger.client.expire(key, 1000)
+    browser.open("/admin/", headers={"X-Requested-With": "XMLHttpRequest"})
+    assert scene.ledger.client.ttl(key) <= 1000
+
+
+def test_a_form_is_a_use_whatever_sends_it(scene: Scene) -> None:
+    browser = scene.signed_in(OWNER)
+    (key,) = scene.ledger.client.scan_iter("gk:session:*")
+    path = f"/a/{scene.able}/settings/access"
+    token = browser.token(path)
+    scene.ledger.client.expire(key, 1000)
+    browser.open(f"{path}/role", "POST", data={"csrf_token": token}, headers=BY_HTMX)
+    assert scene.ledger.client.ttl(key) > 1000
+
+
+def test_a_page_whose_session_is_over_is_told_to_ask_anew(scene: Scene) -> None:
+    """Else the form to sign in by would be put into the middle of it."""
+    browser = scene.signed_in(OWNER)
+    scene.ledger.sessions.end_all(OWNER)
+    path = f"/a/{scene.able}/incident"
+    answer = browser.open(path, headers=BY_HTMX)
+    assert (answer.status_code, answer.data) == (204, b"")
+    assert answer.headers["HX-Refresh"] == "true"
+    assert browser.open(path).headers["Location"].startswith("/sign-in?")
 
 
 @pytest.mark.parametrize(("age_days", "lives"), [(13.99, True), (14.01, False)])

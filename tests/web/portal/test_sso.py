@@ -66,7 +66,8 @@ def test_it_leads_nowhere_else(scene: Scene, elsewhere: object) -> None:
     assert visit(scene, signed(scene, next=elsewhere)).headers["Location"] == "/"
 
 
-def test_it_is_taken_once(scene: Scene) -> None:
+def test_it_is_taken_once(make_scene: Callable[..., Scene]) -> None:
+    scene = make_scene(web_threads=16)  # fewer would refuse some of them as busy
     token = signed(scene)
     with ThreadPoolExecutor(8) as threads:
         codes = list(threads.map(lambda _: visit(scene, token).status_code, range(8)))
@@ -108,6 +109,12 @@ def test_it_is_taken_once(scene: Scene) -> None:
 )
 def test_what_a_token_must_say(scene: Scene, changes: dict[str, Any]) -> None:
     assert_refused(visit(scene, signed(scene, **changes)))
+
+
+def test_a_token_for_who_is_no_member_any_more_is_refused(scene: Scene) -> None:
+    token = signed(scene)
+    scene.ledger.members.remove_member(scene.able, VIEWER)
+    assert_refused(visit(scene, token))
 
 
 def test_a_token_of_another_account_is_refused(scene: Scene) -> None:
