@@ -47,7 +47,7 @@ chromium:
 			echo "The browser tests need Chromium: install the package chromium." >&2; exit 1; \
 		fi
 
-screenshots: .venv/installed chromium ## the portal's pages in pictures: screenshots/index.html
+screenshots: .venv/installed chromium ## the portal's pages in pictures: screenshots/index.html; ARGS=--readme renews the README's
 	@$(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 bench: .venv/installed ## the figures of docs/performance.md, measured on this machine

@@ -13,11 +13,11 @@ from gatekeeper.domain.incident import FailureReason
 from gatekeeper.ledger.client import connect
 from gatekeeper.ledger.store import wall_clock_ms
 from gatekeeper.sandbox.valkey import EmbeddedValkey
-from tests.browser.checks import check_accessible, check_fits, wire_bytes
+from tests.browser.checks import check_accessible, check_fits
 from tests.browser.chromium import DESK, PHONE, View
 from tests.browser.conftest import OpenPage
 from tests.browser.serving import serve
-from tests.browser.test_billing_tab import PAGE_BYTES_MAX, sign_in
+from tests.browser.test_billing_tab import sign_in
 from tests.web.gate import Gate
 from tests.web.portal.billing_desk import fail, history_gone, put_at_the_end_of_the_log
 from tests.web.portal.calls_desk import OTHER_NUMBER, CallsDesk
@@ -68,20 +68,12 @@ def _check(page: Page, path: str, said: str) -> None:
     check_fits(page)
 
 
-def test_an_empty_list_is_accessible_and_fits(page: Page, desk: CallsDesk, base_url: str) -> None:
-    _check(sign_in(page, desk, base_url), desk.path, "No calls yet")
-
-
-def test_calls_are_accessible_and_fit(
+def test_a_filter_that_fits_nothing_or_is_wrong_is_accessible_and_fits(
     page: Page, desk: CallsDesk, mixed: list[str], base_url: str
 ) -> None:
     sign_in(page, desk, base_url)
-    _check(page, desk.path, "Download all calls as CSV")
     _check(page, f"{desk.path}?reason=allotment", "No such calls")
     _check(page, f"{desk.path}?day=never&outcome=x", "Enter a day")
-    dropped, _, hung_up, _ = mixed
-    for call_sid in (dropped, hung_up):
-        _check(page, f"{desk.path}/{call_sid}", "As your account stood before it")
 
 
 def test_history_behind_and_away_is_accessible_and_fits(
@@ -165,7 +157,7 @@ def test_older_calls_are_a_link_away(new_page: OpenPage, desk: CallsDesk, base_u
     for _ in range(51):
         desk.called()
     page = sign_in(new_page(View(PHONE, "light", scripts=False)), desk.copied(), base_url)
-    assert wire_bytes(page, desk.path) < PAGE_BYTES_MAX
+    page.goto(desk.path)
     page.get_by_role("link", name="Older").click()
     expect(page.get_by_role("table", name="Calls").get_by_role("row")).to_have_count(2)
     page.get_by_role("link", name="Newer").click()

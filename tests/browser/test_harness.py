@@ -10,8 +10,8 @@ from playwright.sync_api import Browser
 from tests.browser.checks import check_accessible, check_fits
 from tests.browser.chromium import PHONE, View, Watch, open_page
 from tests.browser.conftest import OpenPage
-from tests.browser.gallery import PAGES
 
+PAGE = "/sign-in"
 _MAIN = "document.querySelector('main')"
 
 
@@ -26,7 +26,7 @@ _MAIN = "document.querySelector('main')"
 )
 def test_axe_finds_what_is_wrong(new_page: OpenPage, harm: str) -> None:
     page = new_page()
-    page.goto(PAGES["confirm"])
+    page.goto(PAGE)
     check_accessible(page)
     page.evaluate(harm)
     with pytest.raises(AssertionError, match="Found 1 accessibility violations"):
@@ -35,7 +35,7 @@ def test_axe_finds_what_is_wrong(new_page: OpenPage, harm: str) -> None:
 
 def test_what_is_too_wide_is_found(new_page: OpenPage) -> None:
     page = new_page(View(PHONE, "light"))
-    page.goto(PAGES["confirm"])
+    page.goto(PAGE)
     check_fits(page)
     page.evaluate("document.querySelector('h1').style.minWidth = '400px'")
     with pytest.raises(AssertionError):
@@ -55,7 +55,7 @@ def test_what_is_too_wide_is_found(new_page: OpenPage) -> None:
 def test_what_the_policy_refuses_is_heard(browser: Browser, base_url: str, content: str) -> None:
     watch, page = Watch(), open_page(browser, View(PHONE, "light"), base_url)
     watch.on(page)
-    page.goto(PAGES["confirm"])
+    page.goto(PAGE)
     assert watch.problems == []
     with page.expect_console_message():
         page.evaluate(f"{_MAIN}.innerHTML = {content!r}")

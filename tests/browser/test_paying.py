@@ -4,42 +4,26 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
-from gatekeeper.domain.account import Account, Card, NewAccount, TopoffSettings, new_account_id
-from gatekeeper.jobs import checkout_task
-from gatekeeper.ledger.client import connect
-from gatekeeper.ledger.ledger import Ledger
-from gatekeeper.sandbox.caller import Answered, Dropped, Outcome
+from gatekeeper.domain.account import TopoffSettings
+from gatekeeper.domain.incident import FailureReason
+from gatekeeper.sandbox.caller import Answered, Dropped
 from gatekeeper.sandbox.stack import LocalStack
-from tests.browser.checks import check_accessible, check_fits
+from tests.browser.checks import check_accessible, check_fits, look
 from tests.browser.chromium import DESK, VIEWS, View
 from tests.browser.conftest import OpenPage
+from tests.browser.customer import DECLINED, FAILS_LATER, GOOD, Customer, expect_in_time, fill_in
 from tests.conftest import wait_until
 
 pytestmark = pytest.mark.slow
 
-GOOD, DECLINED = "4242 4242 4242 4242", "4000 0000 0000 0002"
-#: Can be saved, and is declined when it is charged.
-FAILS_LATER = "4000000000000341"
 CREDITS = 20
 WITH_AND_WITHOUT_SCRIPTS = pytest.mark.parametrize(
     "view", [View(DESK, "light", scripts=scripts) for scripts in (True, False)], ids=str
 )
-_numbers = (f"+1555777{place:04}" for place in itertools.count())
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    directory: Path = tmp_path_factory.mktemp("paying")
-    with LocalStack(directory) as stack:
-        stack.start()
-        yield stack
 
 
 @pytest.fixture
@@ -47,91 +31,10 @@ def base_url(stack: LocalStack) -> str:
     return stack.web_url
 
 
-@dataclass(frozen=True)
-class Customer:
-    """An account, its owner and its number."""
-
-    ledger: Ledger
-    stack: LocalStack
-    id: str
-    number: str
-
-    @property
-    def account(self) -> Account:
-        return self.ledger.accounts.account(self.id)
-
-    @property
-    def buy_path(self) -> str:
-        return f"/a/{self.id}/buy"
-
-    @property
-    def card_path(self) -> str:
-        return f"/a/{self.id}/settings/card"
-
-    def sign_in(self, page: Page) -> Page:
-        token = self.ledger.sessions.start(self.account.email, "browser")
-        cookie = {"name": "gatekeeper", "value": token, "url": self.stack.web_url}
-        page.context.add_cookies([cookie])  # type: ignore[list-item]  # a TypedDict
-        return page
-
-    def call(self) -> Outcome:
-        with self.stack.caller() as caller:
-            result = caller.call(to=self.number, from_="+15557654321")
-        return result.rings[0].outcome
-
-    def attach(self, number: str) -> None:
-        made = self.stack.control.create_customer(card=number, email=self.account.email)
-        method = made["payment_method"]
-        card = Card(
-            made["customer"]["id"], method["id"], "visa", method["card"]["last4"], "12/2031"
-        )
-        self.ledger.accounts.set_card(self.id, card)
-
-    @property
-    def visits(self) -> list[str]:
-        """The visits to Checkout that are not finished."""
-        prefix = checkout_task(self.id)
-        tasks = self.ledger.owed.tasks(self.ledger.keys.shard_of(self.id))
-        return [task.partition(":")[2] for task, _ in tasks if task.startswith(prefix)]
-
-
-@pytest.fixture
-def customer(stack: LocalStack) -> Iterator[Customer]:
-    with closing(connect(stack.valkey.url, timeout_s=5, max_connections=4)) as client:
-        ledger, account_id, number = Ledger(client), new_account_id(), next(_numbers)
-        email = f"{account_id}@example.com"
-        ledger.accounts.open_account(NewAccount(account_id, "Bright Smile Dental", email))
-        ledger.numbers.assign_number(number, account_id)
-        yield Customer(ledger, stack, account_id, number)
-
-
-def fill_in(page: Page, button: str, card: str = GOOD) -> None:
-    """Fill the page of Checkout in and send it."""
-    page.get_by_label("Card number").fill(card)
-    page.get_by_label("Expiry date").fill("12 / 34")
-    page.get_by_label("Security code").fill("123")
-    page.get_by_label("Name on card").fill("Ada Lovelace")
-    page.get_by_role("button", name=button).click()
-
-
-def expect_in_time(page: Page, view: View, said: Locator) -> None:
-    """Wait for what a page says by itself; without scripts by the link that it has for that."""
-    refresh = page.get_by_role("link", name="Refresh")
-
-    def is_said() -> bool:
-        if not said.is_visible() and refresh.is_visible():
-            refresh.click()
-        return said.is_visible()
-
-    if not view.scripts:
-        wait_until(is_said)
-    expect(said).to_be_visible()
-
-
 @WITH_AND_WITHOUT_SCRIPTS
 def test_credits_are_bought(new_page: OpenPage, customer: Customer, view: View) -> None:
     page = customer.sign_in(new_page(view))
-    page.goto(f"/a/{customer.id}/receptionist/settings")
+    page.goto(customer.settings_path)
     page.get_by_role("link", name="Buy Credits").click()
     page.get_by_role("button", name="Buy 200").click()
     expect(page.get_by_role("heading", name="Pay $50.00")).to_be_visible()
@@ -170,7 +73,7 @@ def test_a_number_of_ones_own_and_a_change_of_mind(
 
 @WITH_AND_WITHOUT_SCRIPTS
 def test_a_failed_card_is_put_right(new_page: OpenPage, customer: Customer, view: View) -> None:
-    customer.ledger.accounts.add_credits(customer.id, 3, reference="start", cause="test")
+    customer.give(3)
     customer.attach(FAILS_LATER)
     customer.ledger.accounts.set_topoff(customer.id, TopoffSettings(True, 3, CREDITS))
     assert isinstance(customer.call(), Answered)
@@ -178,9 +81,12 @@ def test_a_failed_card_is_put_right(new_page: OpenPage, customer: Customer, view
     assert [type(customer.call()) for _ in range(3)] == [Answered, Answered, Dropped]
 
     page = customer.sign_in(new_page(view))
-    page.goto(f"/a/{customer.id}/settings/billing")
-    expect(page.get_by_role("heading", name="Your card was declined")).to_be_visible()
-    page.locator(".banner").get_by_role("link", name="Update Payment Method").click()
+    page.goto(customer.billing_path)
+    banner = page.get_by_role("region", name=FailureReason.DECLINED.label)
+    expect(banner).to_contain_text("Your card was declined")
+    expect(banner).to_contain_text("Future calls may be dropped until this is resolved.")
+    expect(banner).to_contain_text("$5.00 for 20 credits")
+    banner.get_by_role("link", name="Update Payment Method").click()
     expect(page.get_by_text("saving a card charges $5.00 to it at once")).to_be_visible()
     page.get_by_role("button", name="Replace card").click()
     fill_in(page, "Save card")
@@ -193,11 +99,12 @@ def test_a_failed_card_is_put_right(new_page: OpenPage, customer: Customer, view
     expect(page.get_by_text("20 credits", exact=True).first).to_be_visible()
     expect(page.locator(".banner")).to_have_count(0)
     assert isinstance(customer.call(), Answered)
+    assert (customer.account.balance, customer.charged) == (CREDITS - 1, (1, 500))
 
 
 @WITH_AND_WITHOUT_SCRIPTS
 def test_a_card_is_removed(new_page: OpenPage, customer: Customer, view: View) -> None:
-    customer.attach(GOOD.replace(" ", ""))
+    customer.attach(GOOD)
     page = customer.sign_in(new_page(view))
     page.goto(customer.card_path)
     page.get_by_role("link", name="Remove card").click()
@@ -211,8 +118,7 @@ def test_a_card_is_removed(new_page: OpenPage, customer: Customer, view: View) -
 def test_every_page_fits_and_is_accessible(new_page: OpenPage, customer: Customer) -> None:
     page = customer.sign_in(new_page())
     for view, place in zip(itertools.cycle(VIEWS), _walk(page, customer), strict=False):
-        page.set_viewport_size({"width": view.width, "height": 800})
-        page.emulate_media(color_scheme="dark" if view.scheme == "dark" else "light")
+        look(page, view)
         expect(page.get_by_role("heading", name=place)).to_be_visible()
         check_fits(page)
         check_accessible(page)
@@ -230,7 +136,7 @@ def _walk(page: Page, customer: Customer) -> Iterator[str]:
     yield "There is nothing to wait for"
     page.goto(customer.buy_path)
     page.get_by_role("button", name="Buy 50").click()
-    expect(page.get_by_role("button", name="Pay $12.50")).to_be_visible()
+    yield "Pay $12.50"
     checkout = page.url
     page.goto(f"{customer.buy_path}/done?checkout={customer.visits[0]}")
     yield "Waiting for your payment"
@@ -244,7 +150,7 @@ def _walk(page: Page, customer: Customer) -> Iterator[str]:
     page.goto(customer.card_path)
     yield "Card for automatic top-offs"
     page.get_by_role("button", name="Add a card").click()
-    expect(page.get_by_role("button", name="Save card")).to_be_visible()
+    yield "Save a card for later"
     checkout = page.url
     page.goto(f"{customer.card_path}/done?checkout={customer.visits[0]}")
     yield "Saving your card"

@@ -26,7 +26,6 @@ from gatekeeper.web.portal.visitor import Visitor
 _T = TypeVar("_T")
 
 CHOOSER: Final = "front.front"
-ADMIN: Final = "front.admin"
 SIGN_IN: Final = "sign_in.ask"
 SIGN_OUT: Final = "sign_in.sign_out"
 BUY_CREDITS: Final = "purchase.choose"
@@ -71,12 +70,26 @@ SETTINGS: Final = Place(
 )
 
 
+#: The product's own people's, whichever account it is about.
+ADMIN: Final = Place(
+    "admin",
+    "Administration",
+    "admin.accounts",
+    tabs=(
+        Place("accounts", "Accounts", "admin.accounts"),
+        Place("incidents", "Incidents", "admin.incidents"),
+        Place("dropped", "Dropped calls", "admin.dropped"),
+    ),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Banner:
-    """An open incident as its account's people are told of it.
+    """An open incident, or else a spending cap that is reached, as people are told of it.
 
-    `reason` is the promised wording. `action_href` is where the action's button leads;
-    `dismiss_href` is what a dismissal is posted to.
+    `reason` is the promised wording, `warning` what may come of it. `at_ms` is when, or, where
+    `is_until`, how long. `action_href` is where the action's button leads; `dismiss_href` is what a
+    dismissal is posted to, "" where there is none. `tone` goes with the words, which say it all.
     """
 
     reason: str
@@ -86,6 +99,9 @@ class Banner:
     action_label: str
     action_href: str
     dismiss_href: str
+    warning: str = "Future calls may be dropped until this is resolved."
+    is_until: bool = False
+    tone: str = "bad"
 
 
 FindBanner = Callable[[Account, Visitor], Banner | None]
@@ -155,6 +171,8 @@ class Frame:
 
     def tabs(self, section: str) -> tuple[Place, ...]:
         """List the tabs of a section's pages."""
+        if section == ADMIN.key:
+            return _served(ADMIN.tabs)
         found = next((one for one in (*SECTIONS, SETTINGS) if one.key == section), None)
         return () if found is None or self.account is None else _served(found.tabs)
 

@@ -8,12 +8,16 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from gatekeeper.bootstrap import Parts
 from gatekeeper.settings import Settings
+from gatekeeper.web.portal.access import add_access
+from gatekeeper.web.portal.admin import admin_pages
 from gatekeeper.web.portal.banner import banner_finder, incident_pages
 from gatekeeper.web.portal.billing import add_billing
 from gatekeeper.web.portal.blueprint import PortalBlueprint
+from gatekeeper.web.portal.calling import calling_pages
 from gatekeeper.web.portal.card import card_pages
 from gatekeeper.web.portal.cookies import SessionCookie, are_secure, cookie_name
 from gatekeeper.web.portal.doorkeeper import Doorkeeper
+from gatekeeper.web.portal.emails import add_emails
 from gatekeeper.web.portal.frame import install_frame
 from gatekeeper.web.portal.front import front_pages
 from gatekeeper.web.portal.purchase import purchase_pages
@@ -33,18 +37,20 @@ def install_portal(app: Flask, parts: Parts, *, for_machines: Blueprint) -> Door
     secure = are_secure(settings.public_origin)
     _guard_forms(app, settings, secure=secure).exempt(for_machines)
     doorkeeper = Doorkeeper(ledger, settings.admins, SessionCookie(secure=secure))
-    app.register_blueprint(front_pages(doorkeeper, ledger))
+    app.register_blueprint(front_pages(doorkeeper, parts))
     app.register_blueprint(sign_in_pages(doorkeeper, ledger.sign_ins, parts.sign_in_links))
     if settings.sso_secrets:
         app.register_blueprint(
             sso_pages(doorkeeper, ledger, settings.sso_secrets, settings.public_origin)
         )
     app.register_blueprint(incident_pages(doorkeeper, ledger))
+    app.register_blueprint(admin_pages(doorkeeper, parts))
     app.register_blueprint(receptionist_pages(doorkeeper, parts))
+    app.register_blueprint(calling_pages(doorkeeper, parts))
     app.register_blueprint(_settings_pages(doorkeeper, parts))
     app.register_blueprint(purchase_pages(doorkeeper, parts))
     app.register_blueprint(card_pages(doorkeeper, parts))
-    install_frame(app, settings, ledger, find_banner=banner_finder(ledger))
+    install_frame(app, settings, ledger, find_banner=banner_finder(ledger, settings.currency))
     # Links are asked for by clients, and counted by client.
     proxies = settings.trusted_proxies
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=0)  # type: ignore[method-assign]  # as Flask has it
@@ -54,6 +60,8 @@ def install_portal(app: Flask, parts: Parts, *, for_machines: Blueprint) -> Door
 def _settings_pages(doorkeeper: Doorkeeper, parts: Parts) -> PortalBlueprint:
     pages = PortalBlueprint("settings", doorkeeper)
     add_billing(pages, parts)
+    add_emails(pages, parts.ledger)
+    add_access(pages, parts.ledger)
     return pages
 
 
