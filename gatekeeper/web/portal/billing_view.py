@@ -245,6 +245,8 @@ def _read_use(engine: Engine, standing: Standing, cycle: Cycle) -> CycleUse:
 
 def _read_forecast(engine: Engine, standing: Standing) -> Forecast | None:
     account, cycle = standing.account, standing.cycle
+    if account.balance <= 0:
+        return None  # nothing is left to last
     renews = account.cycle_end_ms is not None
     supply = Supply(
         allotment=account.allotment,

@@ -11,6 +11,7 @@ from gatekeeper.domain.entry import Entry, EntryType, capped_of, charged_of, mov
 from gatekeeper.domain.incident import FailureReason
 from gatekeeper.domain.money import format_minor
 from gatekeeper.domain.topoff import CancelCause
+from gatekeeper.web.portal.formats import write_money
 
 _PAYMENT_INTENT: Final = "pi_"
 
@@ -48,7 +49,7 @@ def statement_line(entry: Entry) -> StatementLine:
         detail=detail,
         credits=entry.allotment_delta + entry.purchased_delta,
         balance=entry.allotment + entry.purchased,
-        amount=format_minor(*money) if money else "",
+        amount=write_money(*money) if money else "",
         state=state,
         tone=tone,
         has_receipt=payment_intent_of(entry) is not None,

@@ -213,6 +213,9 @@ def test_a_year_of_history(desk: BillingDesk, scene: Scene) -> None:
         query = older[1].replace("&amp;", "&") if older else None
     assert (lines, pages) == (51, 3)
     assert desk.get(browser, "?after=nonsense&cycle=nonsense").status_code == 200
+    balance = desk.account.balance
+    desk.ledger.accounts.remove_credits(desk.id, balance, reference="all", cause="test")
+    assert "At the rate of" not in desk.copied().says(browser)  # nothing is left to last
 
 
 def _calls_in(html: str) -> int:

@@ -283,8 +283,8 @@ def test_every_kind_of_line_has_words(entry: Entry, what: str, detail: str) -> N
 @pytest.mark.parametrize(
     ("type_", "detail", "amount"),
     [
-        (EntryType.CREDITS_CLAWED_BACK, "re_1 500 usd", "-$5.00"),
-        (EntryType.CREDITS_CLAWED_BACK, "re_1 500 jpy", "-¥500"),
+        (EntryType.CREDITS_CLAWED_BACK, "re_1 500 usd", "\N{MINUS SIGN}$5.00"),
+        (EntryType.CREDITS_CLAWED_BACK, "re_1 500 jpy", "\N{MINUS SIGN}¥500"),
         (EntryType.CREDITS_RETURNED, "re_1 500 usd", "$5.00"),
         (EntryType.CREDITS_CLAWED_BACK, "re_1", ""),  # as entries once were
         (EntryType.TOPOFF_FAILED, "500 usd", "$5.00"),
