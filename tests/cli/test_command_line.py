@@ -62,7 +62,7 @@ def test_every_command_stands_in_the_readme(name: str) -> None:
     module, _, attribute = COMMANDS[name][0].partition(":")
     command = getattr(import_module(module), attribute)
     rows = re.findall(r"^\| (`.+?) \|", (ROOT / "README.md").read_text(), re.MULTILINE)
-    words = {row: set(re.findall(r"\w+", row)) for row in rows if row.startswith("`gatekeeper ")}
+    words = {row: set(re.findall(r"[\w-]+", row)) for row in rows if row.startswith("`gatekeeper ")}
     leaves = command.commands if isinstance(command, click.Group) else [name]
     for leaf in leaves:
         assert any({name, leaf} <= found for found in words.values()), leaf

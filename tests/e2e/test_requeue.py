@@ -56,8 +56,7 @@ class Dashboard:
         page = self._browser.get(link, timeout=10).text
         (token,) = re.findall(r'name="csrf_token" value="([^"]+)"', page)
         answer = self._browser.post(link, data={"csrf_token": token}, timeout=10)
-        assert answer.url.endswith("/admin/")
-        assert answer.status_code == HTTPStatus.OK
+        assert answer.url.endswith("/admin/")  # which cannot list accounts: there is no history
 
     def _list(self, queue: str, registry: str) -> list[dict[str, Any]]:
         url = f"{self._url}/0/data/jobs/{queue}/{registry}/999/asc/1.json"

@@ -67,6 +67,8 @@ def test_copies_killed_at_random_lose_nothing_and_store_nothing_twice(
     calls = ENTRIES // 2
     portion = calls // KILLS
     with Copies(valkey.url, running_ledger.keys.shards, database_url) as copies:
+        # The ledger, which does not know of the calls below, is asked about accounts not listed.
+        wait_until(lambda: len(accounts_page(engine).items) == ACCOUNTS)
         for kill in range(KILLS):
             append_calls(running_ledger, accounts, range(kill * portion, (kill + 1) * portion))
             time.sleep(dice.uniform(0, 0.05))
