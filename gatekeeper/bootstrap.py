@@ -14,7 +14,7 @@ from gatekeeper.ledger.client import connect
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.mail.compose import SenderIdentity
 from gatekeeper.mail.smtp import SmtpRelay
-from gatekeeper.payments.client import stripe_client
+from gatekeeper.payments.client import stripe_client, stripe_client_for_pages
 from gatekeeper.settings import Settings, load_settings
 from gatekeeper.sign_in_links import SignInLinks
 from gatekeeper.telephony.signature import SignatureChecker
@@ -68,10 +68,20 @@ class Parts:
 
     @cached_property
     def stripe(self) -> StripeClient:
-        """Stripe."""
-        return stripe_client(
-            self.settings.stripe_secret_key.get_secret_value(),
-            self.settings.stripe_api_base.get_secret_value(),
+        """Stripe, for everything that can wait for it."""
+        return stripe_client(*self._stripe_account)
+
+    @cached_property
+    def stripe_for_pages(self) -> StripeClient:
+        """Stripe, for pages of the web process: fails fast."""
+        return stripe_client_for_pages(*self._stripe_account)
+
+    @property
+    def _stripe_account(self) -> tuple[str, str]:
+        settings = self.settings
+        return (
+            settings.stripe_secret_key.get_secret_value(),
+            settings.stripe_api_base.get_secret_value(),
         )
 
     @cached_property

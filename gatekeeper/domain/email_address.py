@@ -15,6 +15,7 @@ _RESERVED: Final = frozenset('()<>[]:;@\\,"')
 #: how a line is read: zero-width characters, turns of direction.
 _SEEN: Final = frozenset("LMNPS")
 _IN_LABELS: Final = frozenset("LMN")
+_PROBLEM: Final = "must be one e-mail address"
 
 
 def is_email_address(text: str) -> bool:
@@ -23,6 +24,8 @@ def is_email_address(text: str) -> bool:
     Looser than RFC 5322, as mailboxes are: letters of any script may stand on both sides, and dots
     anywhere in the local part. Nothing passes that could end an address or a header.
     """
+    if len(text) > _MAX_BYTES:
+        return False
     local, _, domain = text.partition("@")
     return (
         all(category(one)[0] in _SEEN and one not in _RESERVED for one in local)
@@ -39,11 +42,15 @@ def normalize_email(text: str) -> str:
     receiving host; none that matters tells mailboxes apart by it. Mail goes to this form as well,
     so a look-alike of an address never leads to another mailbox than the one that is known.
 
-    Raises ValueError for what is no address.
+    Raises ValueError for what is no address. Spaces around it count towards its length.
     """
+    # First of all: the time that `normalize` takes grows with the square of the text, and no other
+    # thread runs meanwhile.
+    if len(text) > _MAX_BYTES:
+        raise ValueError(_PROBLEM)
     normal = normalize("NFC", normalize("NFC", text.strip()).lower())
     if not is_email_address(normal):
-        raise ValueError("must be one e-mail address")
+        raise ValueError(_PROBLEM)
     return normal
 
 

@@ -15,7 +15,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from functools import cached_property
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import stripe
@@ -203,7 +202,10 @@ def remove_card(
 
 
 class _Start:
-    """One person's way to a page of Checkout."""
+    """One person's way to a page of Checkout.
+
+    `customer` is the account's at Stripe, made now if it has none. Raises CheckoutUnavailable.
+    """
 
     def __init__(
         self,
@@ -221,11 +223,8 @@ class _Start:
         self._stripe = stripe
         self._clock = clock
         self._by = by
-
-    @cached_property
-    def customer(self) -> str:
-        """The account's customer at Stripe, made now if it has none."""
-        return _ask(lambda: customer_of(self._account, self._token, self._customers, self._stripe))
+        # No cached_property: Python 3.11 has one lock for all of them, held while Stripe is asked.
+        self.customer: Final = _ask(lambda: customer_of(account, token, self._customers, stripe))
 
     def id_of(self, *asked: str | int) -> str:
         """Make the visit's id of all that was asked, and of who did."""

@@ -105,6 +105,24 @@ def test_what_is_no_address_has_no_normal_form(text: str) -> None:
         normalize_email(text)
 
 
+class OnlyMeasured(str):
+    """A text of which nobody may look at more than its length."""
+
+    __slots__ = ()
+
+    def __getattribute__(self, name: str) -> object:
+        raise AssertionError(f"{name} of a text that is too long")
+
+
+def test_a_text_that_is_too_long_is_not_looked_at() -> None:
+    marks = OnlyMeasured("a" + "\u0301\u0327" * 250_000 + "@example.com")
+    assert not is_email_address(marks)
+    with pytest.raises(ValueError, match="e-mail address"):
+        normalize_email(marks)
+    with pytest.raises(ValueError, match="e-mail address"):
+        normalize_email("a" + "\u0301\u0327" * 250_000 + "@example.com")
+
+
 @given(st.text(), st.text())
 def test_what_passes_is_one_line_of_visible_characters(local: str, domain: str) -> None:
     address = f"{local}@{domain}"

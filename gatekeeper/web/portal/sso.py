@@ -10,6 +10,8 @@ The token is a JWT (RFC 7519), signed by HS256 with SSO_SECRET:
 | `jti` | 16 to 200 characters that no other token has: it is taken once |
 | `email`, `account` | who it is, and the account they come from, of which they are a member |
 | `next` | may be left out: a path of the portal to go on to; else the account's |
+
+Nobody is an admin by it: an admin who comes by a token is what the account's member is.
 """
 
 from __future__ import annotations
@@ -23,10 +25,12 @@ import jwt
 import structlog
 from flask import request, url_for
 from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import MethodNotAllowed
 
 from gatekeeper.domain.account import is_account_id
 from gatekeeper.domain.email_address import normalize_email
 from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.ledger.sessions import Began
 from gatekeeper.web.portal.blueprint import PortalBlueprint, answer_message
 from gatekeeper.web.portal.doorkeeper import Doorkeeper, Right
 from gatekeeper.web.portal.paths import local_path
@@ -103,6 +107,8 @@ def sso_pages(
 
     @pages.get("/sso", right=Right.ANYONE)
     def sso() -> ResponseReturnValue:
+        if request.method != "GET":  # HEAD, as of who looks where a link leads: it uses nothing up
+            raise MethodNotAllowed(["GET"])
         try:
             found = read_token(request.args.get("token", ""), secrets, audience)
         except BadToken as problem:
@@ -112,7 +118,7 @@ def sso_pages(
         if not ledger.sign_ins.use_token(found.id):
             return _refuse("used before")
         _log.info("signed_in", by="sso", account=found.account_id)
-        return doorkeeper.start_session(found.email, found.next_path)
+        return doorkeeper.start_session(found.email, found.next_path, Began.SSO)
 
     return pages
 

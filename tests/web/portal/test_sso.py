@@ -15,6 +15,7 @@ import pytest
 from structlog.typing import EventDict
 from werkzeug.test import TestResponse
 
+from gatekeeper.domain.person import Member, Role
 from tests.web.gate import PUBLIC_URL
 from tests.web.portal.conftest import ADMIN, OWNER, SSO_SECRET, STRANGER, VIEWER, Scene
 
@@ -75,6 +76,14 @@ def test_it_is_taken_once(make_scene: Callable[..., Scene]) -> None:
     assert_refused(visit(scene, token))
 
 
+def test_looking_where_it_leads_does_not_use_it_up(scene: Scene) -> None:
+    token = signed(scene)
+    looked = scene.browser().open("/sso", "HEAD", query_string={"token": token})
+    assert (looked.status_code, looked.headers["Allow"]) == (405, "GET")
+    assert "Set-Cookie" not in looked.headers
+    assert visit(scene, token).status_code == 303
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -115,6 +124,22 @@ def test_a_token_for_who_is_no_member_any_more_is_refused(scene: Scene) -> None:
     token = signed(scene)
     scene.ledger.members.remove_member(scene.able, VIEWER)
     assert_refused(visit(scene, token))
+
+
+@pytest.mark.parametrize("role", Role)
+def test_a_token_makes_nobody_an_admin(scene: Scene, role: Role) -> None:
+    """Else whoever signs tokens, or lets an admin in as a member, would have every account."""
+    scene.ledger.members.set_member(scene.baker, Member(ADMIN, role))
+    browser = scene.browser()
+    token = signed(scene, email=ADMIN, account=scene.baker)
+    assert browser.open("/sso", query_string={"token": token}).status_code == 303
+    assert browser.open(f"/a/{scene.baker}/").status_code == 200
+    bought = browser.open(f"/a/{scene.baker}/buy").status_code
+    assert bought == (200 if role is Role.OWNER else 403)
+    for path in (f"/a/{scene.able}/", "/admin/", "/ops/queues/"):
+        assert browser.open(path).status_code == 404, path
+    assert "Administration" not in browser.open(f"/a/{scene.baker}/").text
+    assert scene.signed_in(ADMIN).open(f"/a/{scene.able}/").status_code == 200
 
 
 def test_a_token_of_another_account_is_refused(scene: Scene) -> None:
