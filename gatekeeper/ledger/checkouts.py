@@ -74,7 +74,7 @@ class CardSaved(StrEnum):
     """What reporting a saved card came to."""
 
     ATTACHED = "attached"
-    SUPERSEDED = "superseded"  # the account's card is newer, or was taken away since
+    SUPERSEDED = "superseded"  # by a newer card, or none; or who saved it may no longer pay
     REPEATED = "repeated"
 
 
@@ -152,7 +152,7 @@ class Checkouts:
             paid.receipt_url,
             paid.payment_method,
             *kept,
-            keys=(self._key(paid.id),),
+            keys=(self._key(paid.id), self._members(account_of(paid.id))),
         )
         if status == "mismatch":
             raise PaymentMismatch(f"{payment.payment_intent} does not fit purchase {paid.id}")
@@ -160,6 +160,8 @@ class Checkouts:
 
     def save_card(self, checkout_id: str, saved: SavedCard) -> CardSaved:
         """Make the card of a visit the account's, once, unless it has a newer one.
+
+        Nor does it where who began the visit is no owner any more, and not an admin.
 
         Raises PaymentMismatch when the card is another customer's.
         """
@@ -175,7 +177,7 @@ class Checkouts:
             card.last4,
             card.expiry,
             saved.at_ms,
-            keys=(self._key(checkout_id),),
+            keys=(self._key(checkout_id), self._members(account_of(checkout_id))),
         )
         if status == "mismatch":
             raise PaymentMismatch(f"the card saved in {checkout_id} is another customer's")
@@ -187,3 +189,6 @@ class Checkouts:
 
     def _key(self, checkout_id: str) -> str:
         return self._store.keys.of_account(account_of(checkout_id)).checkout(checkout_id)
+
+    def _members(self, account_id: str) -> str:
+        return self._store.keys.of_account(account_id).members

@@ -57,12 +57,19 @@ class Members:
         return _read(email, stored or Role.OWNER.value, own_email)
 
     def set_member(
-        self, account_id: str, member: Member, *, by: str = "", instead_of: Member | None = None
+        self,
+        account_id: str,
+        member: Member,
+        *,
+        by: str = "",
+        instead_of: Member | None = None,
+        must_be_new: bool = False,
     ) -> bool:
         """Add a member, or change one; False when nothing is other than it was.
 
         `instead_of` is what it was made from: without it a change made meanwhile would be undone,
-        as that of another owner who removed this member. Raises MemberChanged.
+        as that of another owner who removed this member. One that `must_be_new` undoes nothing
+        that another has made of this person meanwhile. Raises MemberChanged for both.
         The index by person is written first: nobody is a member without standing in it, and whoever
         stands in it without being one is passed over. Raises UnknownAccount, MemberRefused.
         """
@@ -80,6 +87,7 @@ class Members:
             MAX_MEMBERS,
             write_detail(by, role=member.role, notices=None if chosen is None else _listed(chosen)),
             "" if instead_of is None else _written(instead_of),
+            int(must_be_new),
             keys=(own.members,),
         )
         if status == "changed":

@@ -10,6 +10,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final, cast
 
 from gatekeeper.ledger.store import Store
@@ -20,17 +21,25 @@ SESSION_MAX_S: Final = 14 * 86_400
 
 _USER_AGENT_CHARS: Final = 120
 #: As the script replies with them.
-_FIELDS: Final = ("email", "created_at_ms", "user_agent", "seen_at_ms")
+_FIELDS: Final = ("email", "created_at_ms", "user_agent", "seen_at_ms", "began_by")
+
+
+class Began(StrEnum):
+    """How somebody signed in."""
+
+    LINK = "link"  # that came to their mailbox
+    SSO = "sso"  # the product's own site vouched for them
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """Somebody who signed in: who, when, with what browser, and when they last used it."""
+    """Somebody who signed in: who, when, with what browser, when they last used it, and how."""
 
     email: str
     created_at_ms: int
     user_agent: str
     seen_at_ms: int
+    began_by: Began = Began.LINK
 
 
 class Sessions:
@@ -39,7 +48,7 @@ class Sessions:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def start(self, email: str, user_agent: str) -> str:
+    def start(self, email: str, user_agent: str, began_by: Began = Began.LINK) -> str:
         """Start a session; returns its token, which stands nowhere else."""
         token = secrets.token_urlsafe(32)
         now_ms = self._store.clock()
@@ -52,6 +61,7 @@ class Sessions:
                     "user_agent": user_agent[:_USER_AGENT_CHARS],
                     "created_at_ms": now_ms,
                     "seen_at_ms": now_ms,
+                    "began_by": began_by,
                 },
             )
             pipeline.expire(key, SESSION_IDLE_S)
@@ -59,6 +69,7 @@ class Sessions:
         # Afterwards: in the index without being there, it would escape `end_all` at this moment.
         self._store.client.sadd(index, _digest(token))
         self._store.client.expire(index, SESSION_MAX_S)
+        self._stored(email)  # which forgets those that are over
         return token
 
     def use(self, token: str) -> Session | None:
@@ -79,6 +90,12 @@ class Sessions:
 
     def of_person(self, email: str) -> list[Session]:
         """List a person's sessions that are not over, the one used last first."""
+        oldest_ms = self._store.clock() - SESSION_MAX_S * 1000
+        living = [one for one in self._stored(email) if one.created_at_ms > oldest_ms]
+        return sorted(living, key=lambda one: one.seen_at_ms, reverse=True)
+
+    def _stored(self, email: str) -> list[Session]:
+        """Read what is stored of a person's sessions, and drop from the index what is not."""
         index = self._store.keys.sessions(email)
         digests = sorted(cast(set[str], self._store.client.smembers(index)))
         with self._store.client.pipeline(transaction=False) as pipeline:
@@ -88,14 +105,16 @@ class Sessions:
         found = dict(zip(digests, replies, strict=True))
         if over := [digest for digest, fields in found.items() if fields[0] is None]:
             self._store.client.srem(index, *over)
-        oldest_ms = self._store.clock() - SESSION_MAX_S * 1000
-        read = [_read(fields) for digest, fields in found.items() if digest not in over]
-        living = [one for one in read if one.created_at_ms > oldest_ms]
-        return sorted(living, key=lambda one: one.seen_at_ms, reverse=True)
+        return [_read(fields) for digest, fields in found.items() if digest not in over]
 
     def end(self, token: str) -> None:
         """End a session."""
-        self._store.client.delete(self._store.keys.session(_digest(token)))
+        digest = _digest(token)
+        key = self._store.keys.session(digest)
+        email = self._store.client.hget(key, "email")
+        self._store.client.delete(key)
+        if email is not None:
+            self._store.client.srem(self._store.keys.sessions(str(email)), digest)
 
     def end_all(self, email: str) -> int:
         """End every session of a person, wherever it was started; returns how many there were."""
@@ -109,8 +128,13 @@ class Sessions:
 
 
 def _read(fields: Sequence[str]) -> Session:
-    email, created_at_ms, user_agent, seen_at_ms = fields
-    return Session(email, int(created_at_ms), user_agent, int(seen_at_ms))
+    email, created_at_ms, user_agent, seen_at_ms, began_by = fields
+    return Session(email, int(created_at_ms), user_agent, int(seen_at_ms), _began(began_by))
+
+
+def _began(word: str | None) -> Began:
+    # A session of an earlier version does not say: it is taken for that which may do less.
+    return Began(word) if word else Began.SSO
 
 
 def _digest(token: str) -> str:

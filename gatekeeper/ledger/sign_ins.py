@@ -112,7 +112,10 @@ class SignIns:
         return _read(fields)
 
     def count_request(self, who: str) -> int:
-        """Count a request for an address, or from a client; returns how many in this window."""
+        """Count a request of somebody, or for them; returns how many in this window.
+
+        `who` is a client, an address, an account, or an address that an account invites.
+        """
         key = self._store.keys.sign_ins(who)
         with self._store.client.pipeline(transaction=True) as pipeline:
             pipeline.set(key, 0, ex=WINDOW_S, nx=True)

@@ -99,7 +99,7 @@ def test_an_owner_invites_chooses_e_mails_and_removes(
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status")).to_contain_text("Your choice is saved.")
     expect(failed.get_by_label(DANA)).to_be_checked()
-    page.get_by_role("link", name="Sign-in").click()
+    page.get_by_role("link", name="People").click()
     page.get_by_role("button", name=f"Remove {LEE}").click()
     page.get_by_role("button", name="Remove", exact=True).click()
     expect(page.get_by_role("status")).to_contain_text(f"{LEE} cannot see this account any more.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gatekeeper.domain.account import NewAccount, new_account_id
+from gatekeeper.domain.change import Change, read_detail
 from gatekeeper.domain.notice import NoticeKind
 from gatekeeper.domain.person import Member, Role
 from gatekeeper.ledger.errors import MemberChanged, MemberRefused, UnknownAccount
@@ -88,14 +89,33 @@ def test_a_new_address_hands_the_account_over(ledger: Ledger, account_id: str) -
     assert ledger.members.accounts_of(OWNER) == []
 
 
-def test_a_viewer_whose_address_becomes_the_accounts_is_an_owner_so_long(
+def test_who_handed_the_account_over_is_a_member_only_if_added_again(
     ledger: Ledger, account_id: str
 ) -> None:
-    ledger.members.set_member(account_id, Member(OTHER, Role.VIEWER))
-    ledger.accounts.update_account(account_id, email=OTHER)
+    quiet = Member(OWNER, Role.OWNER, frozenset({NoticeKind.TOPOFF_FAILED}))
+    ledger.members.set_member(account_id, quiet)
+    for _ in range(2):
+        ledger.accounts.update_account(account_id, by="ada", email=OTHER)
+    assert ledger.members.find(account_id, OWNER) is None
+    assert ledger.members.accounts_of(OWNER) == []
     assert ledger.members.of_account(account_id) == [Member(OTHER, Role.OWNER)]
-    ledger.accounts.update_account(account_id, email=OWNER)
-    assert ledger.members.find(account_id, OTHER) == Member(OTHER, Role.VIEWER)
+    *_, described, removed = ledger.log.entries(account_id)
+    assert (described.cause, described.ref) == (Change.DESCRIBED, account_id)
+    assert (removed.cause, removed.ref) == (Change.MEMBER_REMOVED, OWNER)
+    assert read_detail(removed.detail).by == "ada"
+    ledger.members.set_member(account_id, Member(OWNER, Role.VIEWER))
+    assert ledger.members.find(account_id, OWNER) == Member(OWNER, Role.VIEWER)
+
+
+def test_what_a_member_chose_counts_on_as_the_accounts_own_address(
+    ledger: Ledger, account_id: str
+) -> None:
+    chosen = frozenset({NoticeKind.BALANCE_LOW})
+    ledger.members.set_member(account_id, Member(OTHER, Role.VIEWER, chosen))
+    ledger.accounts.update_account(account_id, email=OTHER)
+    assert ledger.members.of_account(account_id) == [Member(OTHER, Role.OWNER, chosen)]
+    ledger.accounts.update_account(account_id, name="Baker", email=OTHER)
+    assert ledger.members.of_account(account_id) == [Member(OTHER, Role.OWNER, chosen)]
 
 
 def test_other_changes_of_an_account_leave_its_members(ledger: Ledger, account_id: str) -> None:
@@ -128,7 +148,11 @@ def test_what_is_not_there(ledger: Ledger, account_id: str) -> None:
         ledger.members.remove_member(account_id, OTHER)
 
 
-def test_there_is_an_end_to_members(ledger: Ledger, account_id: str) -> None:
+@pytest.mark.parametrize("own_is_stored", [False, True])
+def test_there_is_an_end_to_members(ledger: Ledger, account_id: str, own_is_stored: bool) -> None:
+    """The account's own address is one of them, whether or not they chose e-mails."""
+    if own_is_stored:
+        ledger.members.set_member(account_id, Member(OWNER, Role.OWNER, frozenset()))
     for n in range(MAX_MEMBERS - 1):
         ledger.members.set_member(account_id, Member(f"m{n}@example.com", Role.VIEWER))
     with pytest.raises(MemberRefused, match="at most"):
@@ -149,6 +173,24 @@ def test_a_change_made_meanwhile_is_not_undone(ledger: Ledger, account_id: str) 
     with pytest.raises(MemberChanged):
         ledger.members.set_member(account_id, after, instead_of=Member(OTHER, Role.VIEWER))
     assert ledger.members.find(account_id, OTHER) is None
+
+
+@pytest.mark.parametrize("email", [OWNER, OTHER])
+def test_who_must_be_new_is_left_what_they_were_made_meanwhile(
+    ledger: Ledger, account_id: str, email: str
+) -> None:
+    ledger.members.set_member(account_id, Member(OTHER, Role.OWNER))
+    with pytest.raises(MemberChanged):
+        ledger.members.set_member(account_id, Member(email, Role.VIEWER), must_be_new=True)
+    found = ledger.members.find(account_id, email)
+    assert found is not None
+    assert found.role is Role.OWNER
+
+
+def test_of_two_who_add_the_same_new_member_one_does(ledger: Ledger, account_id: str) -> None:
+    new = Member(OTHER, Role.VIEWER)
+    added = [ledger.members.set_member(account_id, new, must_be_new=True) for _ in range(2)]
+    assert added == [True, False]
 
 
 def test_the_accounts_own_address_is_changed_from_whatever_is_stored(

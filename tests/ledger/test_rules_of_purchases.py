@@ -10,7 +10,8 @@ from gatekeeper.domain.account import MAX_CREDITS, Card
 from gatekeeper.domain.checkout import CheckoutMode
 from gatekeeper.domain.entry import charged_of
 from gatekeeper.domain.incident import Resolution
-from gatekeeper.domain.notice import PurchaseSucceeded
+from gatekeeper.domain.notice import NoticeKind, PurchaseSucceeded
+from gatekeeper.domain.person import Member, Role
 from gatekeeper.ledger.checkouts import CardSaved, Credited, NewCheckout, Noted, SavedCard
 from gatekeeper.ledger.errors import PaymentMismatch, UnknownAccount
 from tests.conftest import MovableClock
@@ -120,6 +121,44 @@ def test_a_card_saved_before_the_accounts_own_is_not_attached(
     assert [save_card(visit, older) for _ in range(2)] == [CardSaved.SUPERSEDED, CardSaved.REPEATED]
     card = desk.account.card
     assert (card.payment_method if card else "") == ("" if taken_away else "pm_newer")
+
+
+@pytest.mark.parametrize("how", ["card", "purchase"])
+@pytest.mark.parametrize(
+    ("by", "is_attached"),
+    [
+        ("a@example.com", True),
+        ("owner@example.com", True),
+        ("", True),  # a visit whose record was lost
+        ("staff@example.com (admin)", True),
+        ("viewer@example.com", False),
+        ("gone@example.com", False),
+    ],
+)
+def test_a_card_is_attached_only_by_who_may_still_pay(
+    desk: Desk, by: str, how: str, *, is_attached: bool
+) -> None:
+    desk.open().card("pm_1")
+    members, checkouts = desk.ledger.members, desk.ledger.checkouts
+    chosen = frozenset({NoticeKind.BALANCE_LOW})
+    members.set_member(desk.id, Member("owner@example.com", Role.OWNER, chosen))
+    members.set_member(desk.id, Member("viewer@example.com", Role.VIEWER, chosen))
+    saved_ms = desk.account.created_at_ms
+    if how == "purchase":
+        price_minor = BOUGHT * PRICE_MINOR
+        new = NewCheckout(desk.purchase_id, "cs_1", "cus_1", BOUGHT, price_minor, "usd", by)
+        checkouts.open_checkout(new, look_at_ms=saved_ms)
+        assert desk.buy(card="pm_2", saved_ms=saved_ms) is Credited.CREDITED
+        assert desk.account.purchased == BOUGHT  # what was paid is given in any case
+    else:
+        visit = f"{desk.id}-00000000c0c0"
+        checkouts.open_checkout(NewCheckout(visit, "cs_1", "cus_1", by=by), look_at_ms=saved_ms)
+        saved = SavedCard(Card("cus_1", "pm_2", "visa", "1881", ""), saved_ms)
+        expected = CardSaved.ATTACHED if is_attached else CardSaved.SUPERSEDED
+        assert checkouts.save_card(visit, saved) is expected
+    card = desk.account.card
+    assert card is not None
+    assert card.payment_method == ("pm_2" if is_attached else "pm_1")
 
 
 def test_another_customers_card_is_not_saved(desk: Desk, clock: MovableClock) -> None:

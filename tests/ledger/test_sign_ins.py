@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 from gatekeeper.ledger.ledger import Ledger
-from gatekeeper.ledger.sessions import SESSION_IDLE_S, SESSION_MAX_S, Session
+from gatekeeper.ledger.sessions import SESSION_IDLE_S, SESSION_MAX_S, Began, Session
 from gatekeeper.ledger.sign_ins import (
     INVITATION_LIFE_S,
     LINK_LIFE_S,
@@ -115,6 +115,30 @@ def test_a_session_that_was_ended_is_not_made_anew_by_its_last_use(ledger: Ledge
     ledger.sessions.end(token)
     assert ledger.sessions.use(token) is None
     assert not list(ledger.client.scan_iter("gk:session:*"))
+
+
+def test_the_list_of_a_persons_sessions_does_not_grow_with_time(ledger: Ledger) -> None:
+    index = ledger.keys.sessions(EMAIL)
+    for _ in range(3):
+        ledger.sessions.end(ledger.sessions.start(EMAIL, ""))
+    assert not ledger.client.exists(index)
+    for _ in range(3):
+        ledger.sessions.start(EMAIL, "")
+        (key,) = ledger.client.scan_iter("gk:session:*")
+        ledger.client.delete(key)  # as at the end of its life
+    kept = ledger.sessions.start(EMAIL, "")
+    assert ledger.client.scard(index) == 1
+    assert ledger.sessions.use(kept) is not None
+
+
+def test_a_session_says_how_it_began(ledger: Ledger) -> None:
+    token = ledger.sessions.start(EMAIL, "", Began.SSO)
+    session = Session(EMAIL, NOON_MS, "", NOON_MS, Began.SSO)
+    assert ledger.sessions.use(token) == session
+    assert ledger.sessions.of_person(EMAIL) == [session]
+    (key,) = ledger.client.scan_iter("gk:session:*")
+    ledger.client.hdel(key, "began_by")  # one of an earlier version is taken for the lesser
+    assert ledger.sessions.use(token) == session
 
 
 def test_all_of_a_persons_sessions_end_and_nobody_elses(ledger: Ledger) -> None:

@@ -6,6 +6,14 @@ local function is_newest_card(saved_at_ms)
   return tonumber(redis.call('HGET', PROFILE, 'card_at_ms') or 0) <= tonumber(saved_at_ms)
 end
 
+-- Whether who began a visit to Checkout may still pay for the account: an owner by now, or one of
+-- the product's own people; also where that is not known. As in members.py and visitor.py.
+local function may_pay(by, members)
+  if by == '' or by:sub(-8) == ' (admin)' then return true end
+  if by == redis.call('HGET', PROFILE, 'email') then return true end
+  return (redis.call('HGET', members, by) or ''):match('^[^:]*') == 'owner'
+end
+
 -- Tell of a card that became the account's, or was taken away. No id of Stripe's stands in the log.
 local function tell_of_card(account, change, by, brand, last4)
   append(account, 'account_changed', 0, 0, ID, change, '',

@@ -1,4 +1,4 @@
-"""Settings → Sign-in: who may see the account and who may pay; where one is signed in oneself."""
+"""Settings → People: who may see the account and who may pay; where one is signed in oneself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gatekeeper.ledger.sign_ins import WINDOW_S
 from gatekeeper.web.portal.blueprint import PortalBlueprint
 from gatekeeper.web.portal.browser_words import browser_words
 from gatekeeper.web.portal.doorkeeper import Right
-from gatekeeper.web.portal.sign_in import asks_too_often
+from gatekeeper.web.portal.link_limits import invites_too_often
 from gatekeeper.web.portal.visitor import acting_for, visitor, visitor_session
 
 _PATH: Final = "/a/<account_id>/settings/access"
@@ -94,12 +94,17 @@ def _invite(ledger: Ledger, account_id: str, new: Member) -> None:
     if before is not None:
         said = f"{new.email} is {_A_ROLE[before.role]} already: change that in the list above."
         raise _Refused({"email": said})
-    if asks_too_often(ledger.sign_ins, new.email):
+    if invites_too_often(ledger.sign_ins, account_id, new.email):
         minutes = WINDOW_S // 60
-        said = f"So many links were asked for that no more are sent for {minutes} minutes."
+        said = f"So many invitations were sent that no more are sent for {minutes} minutes."
         raise _Refused({"email": said}, 429)
     try:
-        is_new = ledger.members.set_member(account_id, new, by=acting_for(visitor()))
+        is_new = ledger.members.set_member(
+            account_id, new, by=acting_for(visitor()), must_be_new=True
+        )
+    except MemberChanged:
+        said = f"{new.email} was given access by somebody else meanwhile: see the list above."
+        raise _Refused({"email": said}) from None
     except MemberRefused:
         raise _Refused({"email": f"An account has at most {MAX_MEMBERS} members."}) from None
     if is_new:  # of a form that was sent twice at once, for one alone

@@ -6,10 +6,12 @@ Membership is looked up for each request: who is removed from an account has no 
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 from enum import StrEnum
 from typing import Final
 from urllib.parse import urlencode
 
+import redis
 from flask import g, redirect, request, session
 from werkzeug.exceptions import Forbidden, NotFound
 from werkzeug.wrappers import Response
@@ -17,7 +19,7 @@ from werkzeug.wrappers import Response
 from gatekeeper.domain.account import is_account_id
 from gatekeeper.ledger.errors import UnknownAccount
 from gatekeeper.ledger.ledger import Ledger
-from gatekeeper.ledger.sessions import Session
+from gatekeeper.ledger.sessions import Began, Session
 from gatekeeper.web.portal.cookies import SessionCookie
 from gatekeeper.web.portal.visitor import Visitor
 
@@ -54,8 +56,18 @@ class Doorkeeper:
         found = self.signed_in()
         if found is None:
             return _reload() if _is_by_page() else self.to_sign_in()
-        g.visitor, g.visitor_session = self._visitor(found.email, right), found
+        # Who is told that there is nothing is still somebody who is signed in.
+        g.visitor, g.visitor_session = self._somebody(found), found
+        g.visitor = self._visitor(found, right)
+        if right is Right.PAY and not g.visitor.may_pay:
+            raise Forbidden
         return None
+
+    def recognize(self) -> None:
+        """Note who asks where there is no page, if anybody is signed in and can be told."""
+        with suppress(redis.RedisError):
+            if (found := self.signed_in()) is not None:
+                g.visitor = self._somebody(found)
 
     def signed_in(self) -> Session | None:
         """Find the session of who asks; None when nobody is signed in."""
@@ -75,11 +87,15 @@ class Doorkeeper:
             return redirect(SIGN_IN_PATH, 303)
         return redirect(f"{SIGN_IN_PATH}?{urlencode({'next': path})}", 303)
 
-    def start_session(self, email: str, next_path: str) -> Response:
+    def is_admin(self, email: str) -> bool:
+        """Tell whether an address is one of the product's own people."""
+        return email in self._admins
+
+    def start_session(self, email: str, next_path: str, began_by: Began) -> Response:
         """Sign somebody in and go on. What the browser had before, session or forms, is over."""
         self._end_own()
         answer = redirect(next_path, 303)
-        token = self._ledger.sessions.start(email, request.user_agent.string)
+        token = self._ledger.sessions.start(email, request.user_agent.string, began_by)
         self._cookie.give(answer, token)
         return answer
 
@@ -100,15 +116,20 @@ class Doorkeeper:
         if token := self._cookie.read(request):
             self._ledger.sessions.end(token)
 
-    def _visitor(self, email: str, right: Right) -> Visitor:
-        is_admin = email in self._admins
-        if right is Right.SIGNED_IN or (right is Right.ADMIN and is_admin):
-            return Visitor(email, is_admin)
+    def _visitor(self, found: Session, right: Right) -> Visitor:
+        somebody = self._somebody(found)
+        if right is Right.SIGNED_IN or (right is Right.ADMIN and somebody.is_admin):
+            return somebody
         if right is Right.ADMIN:
             raise NotFound
-        return self._member(email, right, is_admin=is_admin)
+        return self._member(somebody.email, is_admin=somebody.is_admin)
 
-    def _member(self, email: str, right: Right, *, is_admin: bool) -> Visitor:
+    def _somebody(self, found: Session) -> Visitor:
+        # The product's own site vouches for the members of accounts alone.
+        is_admin = self.is_admin(found.email) and found.began_by is Began.LINK
+        return Visitor(found.email, is_admin)
+
+    def _member(self, email: str, *, is_admin: bool) -> Visitor:
         account_id = str((request.view_args or {})["account_id"])
         if not is_account_id(account_id):
             raise NotFound
@@ -116,10 +137,7 @@ class Doorkeeper:
         if member is None and not (is_admin and self._exists(account_id)):
             raise NotFound
         role = None if member is None else member.role
-        found = Visitor(email, is_admin, account_id, role)
-        if right is Right.PAY and not found.may_pay:
-            raise Forbidden
-        return found
+        return Visitor(email, is_admin, account_id, role)
 
     def _exists(self, account_id: str) -> bool:
         try:

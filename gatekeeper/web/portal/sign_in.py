@@ -3,11 +3,14 @@
 Whether an address is known is asked where the e-mail is sent, not here: every answer below is the
 same, and takes the same, whoever is asked for. Mail scanners open links, so opening one shows a
 button, and pressing that uses the link up.
+
+The link of an invitation lies in a mailbox for days, and whoever invites need not know whom. So it
+works only while its person is a member of the account that invited, and signs in by itself only who
+is known nowhere else; others are led to the form, and sent an ordinary link.
 """
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Final
 
 import structlog
@@ -15,27 +18,25 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from gatekeeper.domain.email_address import normalize_email
-from gatekeeper.ledger.sessions import SESSION_IDLE_S
-from gatekeeper.ledger.sign_ins import INVITATION_LIFE_S, LINK_LIFE_S, WINDOW_S, SignIns
+from gatekeeper.ledger.ledger import Ledger
+from gatekeeper.ledger.sessions import SESSION_IDLE_S, Began
+from gatekeeper.ledger.sign_ins import INVITATION_LIFE_S, LINK_LIFE_S, WINDOW_S, SignIn
 from gatekeeper.sign_in_links import LINK_PATH, SignInLinks
 from gatekeeper.web.portal.blueprint import PortalBlueprint, answer_message
 from gatekeeper.web.portal.doorkeeper import SIGN_IN_PATH, Doorkeeper, Right
+from gatekeeper.web.portal.link_limits import asks_too_often
 from gatekeeper.web.portal.paths import local_path
 from gatekeeper.web.portal.visitor import visitor
 
-#: How many links may be asked for in WINDOW_S: for one address, and by one client.
-REQUESTS_PER_ADDRESS: Final = 5
-REQUESTS_PER_CLIENT: Final = 30
-#: An IPv6 client has a network of this size to itself, and any address in it.
-_CLIENT_PREFIX_V6: Final = 64
 _DAY_S: Final = 86_400
 
 _log = structlog.get_logger()
 
 
-def sign_in_pages(doorkeeper: Doorkeeper, sign_ins: SignIns, links: SignInLinks) -> PortalBlueprint:
+def sign_in_pages(doorkeeper: Doorkeeper, ledger: Ledger, links: SignInLinks) -> PortalBlueprint:
     """Make the pages."""
     pages = PortalBlueprint("sign_in", doorkeeper)
+    sign_ins = ledger.sign_ins
 
     @pages.get(SIGN_IN_PATH, right=Right.ANYONE)
     def ask() -> ResponseReturnValue:
@@ -52,7 +53,7 @@ def sign_in_pages(doorkeeper: Doorkeeper, sign_ins: SignIns, links: SignInLinks)
             email = normalize_email(typed)
         except ValueError:
             return _form(next_path, typed, {"email": "Please enter one e-mail address."}), 422
-        if asks_too_often(sign_ins, email):
+        if asks_too_often(sign_ins, email, request.remote_addr):
             return _too_often()
         sign_ins.request_link(email, next_path)
         return redirect(url_for("sign_in.sent"), 303)
@@ -67,6 +68,8 @@ def sign_in_pages(doorkeeper: Doorkeeper, sign_ins: SignIns, links: SignInLinks)
         asked = sign_ins.find(link_id) if link_id else None
         if asked is None:
             return _dead_link(doorkeeper)
+        if asked.invited_to and (answer := _instead(asked, doorkeeper, ledger)):
+            return answer
         hours = SESSION_IDLE_S // 3600
         return render_template("portal/link.html", email=asked.email, idle_hours=hours)
 
@@ -76,8 +79,10 @@ def sign_in_pages(doorkeeper: Doorkeeper, sign_ins: SignIns, links: SignInLinks)
         asked = sign_ins.use_link(link_id) if link_id else None
         if asked is None:
             return _dead_link(doorkeeper)
+        if asked.invited_to and (answer := _instead(asked, doorkeeper, ledger)):
+            return answer
         _log.info("signed_in", by="link")
-        return doorkeeper.start_session(asked.email, asked.next_path)
+        return doorkeeper.start_session(asked.email, asked.next_path, Began.LINK)
 
     @pages.post("/sign-out", right=Right.SIGNED_IN)
     def sign_out() -> ResponseReturnValue:
@@ -100,27 +105,25 @@ def _form(next_path: str, email: str = "", problems: dict[str, str] | None = Non
     )
 
 
-def asks_too_often(sign_ins: SignIns, email: str) -> bool:
-    """Count a request for an e-mail with a link, whoever it is for, and tell whether to refuse it.
-
-    Raises redis.RedisError.
-    """
-    by_client = sign_ins.count_request(client_network(request.remote_addr))
-    for_address = sign_ins.count_request(email)
-    return by_client > REQUESTS_PER_CLIENT or for_address > REQUESTS_PER_ADDRESS
-
-
-def client_network(address: str | None) -> str:
-    """Name whom requests from an address are counted against."""
-    try:
-        found = ipaddress.ip_address(address or "")
-    except ValueError:
-        return "unknown"
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    if found.ipv4_mapped is not None:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.ip_network((found, _CLIENT_PREFIX_V6), strict=False))
+def _instead(asked: SignIn, doorkeeper: Doorkeeper, ledger: Ledger) -> ResponseReturnValue | None:
+    """Answer an invitation that signs nobody in; None when it does."""
+    account_ids = ledger.members.accounts_of(asked.email)
+    if asked.invited_to not in account_ids:
+        return answer_message(
+            410,
+            "This invitation was taken back",
+            "Ask whoever invited you to do it again. If you have access to another account, you "
+            "can sign in to that.",
+            href=url_for("sign_in.ask"),
+            link="Sign in",
+        )
+    found = doorkeeper.signed_in()
+    if found is not None and found.email == asked.email:
+        return redirect(asked.next_path, 303)
+    if len(account_ids) == 1 and not doorkeeper.is_admin(asked.email):
+        return None
+    flash("This address can sign in already. The link that we send you leads to the new account.")
+    return _form(asked.next_path, asked.email)
 
 
 def _too_often() -> ResponseReturnValue:

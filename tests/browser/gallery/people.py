@@ -49,6 +49,13 @@ def _ask_to_remove(page: Page) -> None:
     page.get_by_role("button", name=f"Remove {LEE}").click()
 
 
+def _save_too_late(page: Page) -> None:
+    """Choose something for a member who seems to have been changed since the page was opened."""
+    page.locator("input[name=made_from]").last.evaluate("it => { it.value = 'otherwise' }")
+    page.get_by_role("checkbox").last.click()
+    page.get_by_role("button", name="Save").click()
+
+
 def people_gate(redis_url: str, folder: Path) -> Gate:
     """A portal with two accounts and three members: an owner, a viewer, one with a long address."""
     with connect(redis_url, timeout_s=5, max_connections=1) as client:
@@ -80,14 +87,23 @@ def people_gate(redis_url: str, folder: Path) -> Gate:
 
 def people_states(gate: Gate) -> dict[str, State]:
     """Each state by what a person would call it."""
-    link_id = gate.parts.ledger.sign_ins.new_link(DANA)
-    link = gate.parts.sign_in_links.url(link_id).removeprefix("http://127.0.0.1")
+    sign_ins, links = gate.parts.ledger.sign_ins, gate.parts.sign_in_links
+    link, to_known, to_nobody = (
+        links.url(link_id).removeprefix("http://127.0.0.1")
+        for link_id in (
+            sign_ins.new_link(DANA),
+            sign_ins.invite(DANA, EMPTY_ID),
+            sign_ins.invite(EVE, ACCOUNT_ID),
+        )
+    )
     return {
         "sign-in": State("/sign-in"),
         "sign-in-refused": State("/sign-in", act=_refuse_address),
         "sign-in-sent": State("/sign-in/sent"),
         "link": State(link),
         "link-dead": State("/sign-in/link/none"),
+        "invited-known": State(to_known),
+        "invited-taken-back": State(to_nobody),
         "no-account": State("/", EVE),
         "choose": State("/", DANA),
         "home": State(f"/a/{ACCOUNT_ID}/", DANA),
@@ -99,6 +115,7 @@ def people_states(gate: Gate) -> dict[str, State]:
         "access-remove": State(_ACCESS, DANA, _ask_to_remove),
         "access-viewer": State(_ACCESS, LEE),
         "emails": State(_EMAILS, DANA),
+        "emails-changed": State(_EMAILS, DANA, _save_too_late),
         "emails-viewer": State(_EMAILS, LEE),
     }
 

@@ -1,4 +1,4 @@
-"""Settings → Sign-in: who may do what, who is invited, and what ends at once."""
+"""Settings → People: who may do what, who is invited, and what ends at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gatekeeper.domain.person import Member, Role
 from gatekeeper.ledger.members import MAX_MEMBERS
 from gatekeeper.ledger.sign_ins import SignIn
 from gatekeeper.web.portal.browser_words import browser_words
-from gatekeeper.web.portal.sign_in import REQUESTS_PER_ADDRESS
+from gatekeeper.web.portal.link_limits import INVITATIONS_PER_ACCOUNT, INVITATIONS_PER_ADDRESS
 from tests.web.portal.billing_desk import words_of
 from tests.web.portal.browser import Browser, owed_links
 from tests.web.portal.conftest import ADMIN, OWNER, STRANGER, VIEWER, Scene
@@ -150,14 +150,38 @@ def test_an_account_has_so_many_members_and_no_more(
 
 def test_invitations_are_limited_as_links_are(scene: Scene, owner: Browser, path: str) -> None:
     """So that nobody's mailbox is filled by inviting and removing them."""
-    for _ in range(REQUESTS_PER_ADDRESS):
+    for _ in range(INVITATIONS_PER_ADDRESS):
         assert owner.submit(path, page=path, email=NEW, role="viewer").status_code == 303
         owner.submit(f"{path}/remove", page=path, email=NEW, agreed="1")
     answer = owner.submit(path, page=path, email=NEW, role="viewer")
     assert answer.status_code == 429
     assert "no more are sent for 15 minutes" in answer.text
     assert role_of(scene, NEW) is None
-    assert len(invitations(scene)) == REQUESTS_PER_ADDRESS
+    assert len(invitations(scene)) == INVITATIONS_PER_ADDRESS
+
+
+def test_invitations_keep_nobody_from_signing_in_nor_from_other_accounts(
+    scene: Scene, owner: Browser, path: str
+) -> None:
+    for _ in range(INVITATIONS_PER_ADDRESS + 1):
+        owner.submit(path, page=path, email=STRANGER, role="viewer")
+        owner.submit(f"{path}/remove", page=path, email=STRANGER, agreed="1")
+    owed_links(scene.gate.parts)
+    baker = scene.signed_in(STRANGER)
+    for _ in range(INVITATIONS_PER_ADDRESS + 1):
+        owner.submit(path, page=path, email=NEW, role="viewer")
+        owner.submit(f"{path}/remove", page=path, email=NEW, agreed="1")
+    elsewhere = f"/a/{scene.baker}/settings/access"
+    assert baker.submit(elsewhere, page=elsewhere, email=NEW, role="viewer").status_code == 303
+
+
+def test_an_account_sends_so_many_invitations_and_no_more(
+    scene: Scene, owner: Browser, path: str
+) -> None:
+    for _ in range(INVITATIONS_PER_ACCOUNT):
+        scene.ledger.sign_ins.count_request(scene.able)
+    assert owner.submit(path, page=path, email=NEW, role="viewer").status_code == 429
+    assert invitations(scene) == []
 
 
 def test_what_somebody_may_do_is_changed_and_counts_at_once(

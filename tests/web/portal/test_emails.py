@@ -14,7 +14,7 @@ from gatekeeper.domain.entry import EntryType
 from gatekeeper.domain.notice import NoticeKind
 from gatekeeper.domain.person import Member, Role
 from gatekeeper.mail.links import links_of
-from gatekeeper.web.portal.emails import read_choice
+from gatekeeper.web.portal.emails import Choice
 from gatekeeper.web.portal.notice_words import NOTICE_WORDS
 from tests.web.gate import PUBLIC_URL
 from tests.web.portal.browser import Browser
@@ -23,6 +23,10 @@ from tests.web.portal.conftest import ADMIN, OWNER, STRANGER, VIEWER, Scene
 FAILED, LOW = NoticeKind.TOPOFF_FAILED, NoticeKind.BALANCE_LOW
 WARNING = "Nobody is chosen for"
 BOX = re.compile(r'<input type="checkbox" name="(\w+)" value="([^"]+)"( checked)?>')
+SHOWN = re.compile(
+    r'<input type="hidden" name="member" value="([^"]+)">'
+    r'<input type="hidden" name="made_from" value="([^"]*)">'
+)
 
 
 @pytest.fixture
@@ -31,12 +35,21 @@ def path(scene: Scene) -> str:
 
 
 def choose(
-    browser: Browser, path: str, choice: dict[str, set[NoticeKind]], **more: object
+    browser: Browser,
+    path: str,
+    choice: dict[str, set[NoticeKind]],
+    page: str | None = None,
+    **more: object,
 ) -> TestResponse:
-    """Send the form with these boxes ticked, by the address that they are for."""
+    """Send the form with these boxes ticked, by the address that they are for.
+
+    `page` is the one that was open: without it, that of now.
+    """
+    shown = dict(SHOWN.findall(browser.open(path).text if page is None else page))
     data: list[tuple[str, str]] = [("csrf_token", browser.token(path))]
     for email, kinds in choice.items():
-        data += [("member", email), *((kind.value, email) for kind in sorted(kinds))]
+        data += [("member", email), ("made_from", shown.get(email, ""))]
+        data += [(kind.value, email) for kind in sorted(kinds)]
     return browser.open(path, "POST", data=MultiDict(data), **more)
 
 
@@ -128,15 +141,47 @@ def test_it_warns_when_nobody_gets_what_matters(scene: Scene, path: str, who: st
     assert WARNING not in browser.open(path).text
 
 
+def test_what_another_owner_chose_meanwhile_is_not_undone(scene: Scene, path: str) -> None:
+    browser = scene.signed_in(OWNER)
+    page = browser.open(path).text
+    choose(scene.signed_in(ADMIN), path, {VIEWER: {LOW}})
+    answer = choose(browser, path, {OWNER: {FAILED}, VIEWER: set()}, page)
+    assert answer.status_code == 409
+    assert f"changed or removed while you had this page open: {VIEWER}." in answer.text
+    assert notices(scene, VIEWER) == {LOW}
+    assert notices(scene, OWNER) == frozenset(NoticeKind)
+
+    ticked = {key for key, is_ticked in boxes(answer.text).items() if is_ticked}
+    assert ticked == {(FAILED.value, OWNER), (LOW.value, VIEWER)}
+    again = choose(browser, path, {OWNER: {FAILED}, VIEWER: {LOW}}, answer.text)
+    assert again.status_code == 303
+    assert notices(scene, OWNER) == {FAILED}
+    assert notices(scene, VIEWER) == {LOW}
+
+
+def test_the_same_choice_twice_is_no_conflict(scene: Scene, path: str) -> None:
+    """As when Save was pressed twice."""
+    browser = scene.signed_in(OWNER)
+    page = browser.open(path).text
+    for _ in range(2):
+        assert choose(browser, path, {OWNER: {FAILED}, VIEWER: {LOW}}, page).status_code == 303
+
+
 def test_those_who_are_not_members_get_nothing(scene: Scene, path: str) -> None:
     browser = scene.signed_in(OWNER)
     odd = "<script>alert(1)</script>"
-    answer = choose(browser, path, {STRANGER: set(NoticeKind), odd: set(NoticeKind)})
-    assert answer.status_code == 303
-    page = browser.open(path).text
-    assert f"removed meanwhile: &lt;script&gt;alert(1)&lt;/script&gt;, {STRANGER}." in page
-    assert "Your choice is saved." not in page
+    answer = choose(browser, path, {STRANGER: set(NoticeKind), odd: set(NoticeKind), OWNER: {LOW}})
+    assert answer.status_code == 409
+    assert f"page open: &lt;script&gt;alert(1)&lt;/script&gt;, {STRANGER}." in answer.text
+    assert notices(scene, OWNER) == frozenset(NoticeKind)
     assert [one.email for one in scene.ledger.members.of_account(scene.able)] == [OWNER, VIEWER]
+
+
+def test_a_member_without_what_the_page_showed_is_one_that_changed(scene: Scene, path: str) -> None:
+    browser = scene.signed_in(OWNER)
+    data = {"csrf_token": browser.token(path), "member": OWNER, "balance_low": OWNER}
+    assert browser.open(path, "POST", data=data).status_code == 409
+    assert notices(scene, OWNER) == frozenset(NoticeKind)
 
 
 def test_whom_the_form_did_not_show_keeps_theirs(scene: Scene, path: str) -> None:
@@ -149,7 +194,7 @@ def test_whom_the_form_did_not_show_keeps_theirs(scene: Scene, path: str) -> Non
 
 def test_kinds_that_there_are_not_are_passed_over() -> None:
     form = MultiDict([("member", OWNER), ("party", OWNER), ("balance_low", OWNER)])
-    assert read_choice(form) == {OWNER: frozenset({LOW})}
+    assert Choice.read(form).kinds == {OWNER: frozenset({LOW})}
 
 
 @pytest.mark.parametrize("kind", NoticeKind)

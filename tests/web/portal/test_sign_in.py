@@ -10,7 +10,7 @@ import pytest
 from structlog.typing import EventDict
 
 from gatekeeper.ledger.sign_ins import LINK_LIFE_S
-from gatekeeper.web.portal.sign_in import (
+from gatekeeper.web.portal.link_limits import (
     REQUESTS_PER_ADDRESS,
     REQUESTS_PER_CLIENT,
     client_network,
@@ -266,6 +266,26 @@ def test_a_client_asks_so_often_and_no_oftener(scene: Scene) -> None:
     assert codes == [303] * REQUESTS_PER_CLIENT
     assert ask(0, "203.0.113.7") == 429
     assert ask(0, "203.0.113.8") == 303
+
+
+def test_who_asked_too_often_keeps_nobody_from_signing_in(scene: Scene) -> None:
+    flooder = scene.browser(address="198.51.100.9")
+    token = flooder.token("/sign-in")
+
+    def ask(email: str) -> int:
+        data = {"csrf_token": token, "email": email}
+        return flooder.open("/sign-in", "POST", data=data).status_code
+
+    for n in range(REQUESTS_PER_CLIENT):
+        ask(f"{n}@example.com")
+    owed_links(scene.gate.parts)
+    keys = scene.ledger.client.dbsize()
+    for n in range(REQUESTS_PER_ADDRESS + 1):
+        assert [ask(OWNER), ask(ADMIN), ask(f"more{n}@example.com")] == [429] * 3
+    assert owed_links(scene.gate.parts) == []
+    assert scene.ledger.client.dbsize() == keys  # nor does the ledger grow by it
+    for email in (OWNER, ADMIN):
+        assert scene.browser().ask_for_link(email).status_code == 303
 
 
 def test_the_answer_to_too_many_says_when_to_come_back(scene: Scene) -> None:

@@ -1,5 +1,5 @@
 -- Change what an account is called, where its calls go, or whether it is suspended.
--- KEYS[9] route   KEYS[10] drop message
+-- KEYS[9] route   KEYS[10] drop message   KEYS[11] members
 -- ARGV[5] who did it, '' = the system
 -- ARGV[6] default price of a credit, minor units   ARGV[7] currency; both '' where no price changes
 -- ARGV[8..] pairs of field and value. Fields of the account's hash: suspended ('1' or ''),
@@ -9,6 +9,7 @@
 -- A lifted suspension looks at the threshold again, and so does a price at which the spending cap lets
 -- another top-off begin. Writes an entry for all that is other than it
 -- was, and one for a suspension or its end.
+-- With a new email what is stored for the old one as a member goes, with an entry of its own.
 
 local account = read_account()
 if not account then return { 'unknown_account' } end
@@ -55,6 +56,7 @@ local function told_of(field, value)
 end
 
 local told, is_described = { by = ARGV[5] }, false
+local address = redis.call('HGET', PROFILE, 'email')
 for i = 8, #ARGV, 2 do
   local field, value = ARGV[i], ARGV[i + 1]
   local hash, text = hash_of[field], text_of[field]
@@ -68,6 +70,11 @@ for i = 8, #ARGV, 2 do
 end
 if is_described then
   append(account, 'account_changed', 0, 0, ID, 'described', '', cjson.encode(told))
+end
+-- An owner by being the account's address may have chosen e-mails, and so be stored as an owner.
+if told.email and address and redis.call('HDEL', KEYS[11], address) == 1 then
+  append(account, 'account_changed', 0, 0, address, 'member_removed', '',
+    cjson.encode({ by = ARGV[5] }))
 end
 if redis.call('EXISTS', KEYS[9], KEYS[10]) > 0 then
   redis.call('HSET', ACCOUNT, 'custom', '1')

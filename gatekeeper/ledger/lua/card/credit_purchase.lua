@@ -1,7 +1,8 @@
 -- Credit a purchase that was paid, once, whoever reports it first (R7). Its card becomes the
--- account's if the person chose so; that, or paying with the account's card, lifts the block (R8).
--- Money that has arrived is credited whatever the balance comes to. Whoever began the visit bought.
--- KEYS[9] checkout
+-- account's if the person chose so and may still pay for it; that, or paying with the account's card,
+-- lifts the block (R8). Money that has arrived is credited whatever the balance comes to. Whoever
+-- began the visit bought.
+-- KEYS[9] checkout   KEYS[10] members
 -- ARGV[5] purchase id   ARGV[6] credits   ARGV[7] PaymentIntent   ARGV[8] amount, minor units
 -- ARGV[9] currency   ARGV[10] customer   ARGV[11] last four digits of the card, or ''
 -- ARGV[12] receipt's address, or ''   ARGV[13] payment method, or ''
@@ -48,7 +49,7 @@ notify('purchase_succeeded', 'credits', credits, 'amount_minor', ARGV[8], 'curre
 if ARGV[13] ~= '' and ARGV[13] == redis.call('HGET', PROFILE, 'payment_method') then
   redis.call('HDEL', PROFILE, 'card_refused') -- its issuer has just accepted it
   unblock(account, 'purchase_succeeded')
-elseif ARGV[14] ~= '' and is_newest_card(ARGV[14]) then
+elseif ARGV[14] ~= '' and is_newest_card(ARGV[14]) and may_pay(by, KEYS[10]) then
   attach_card(account, ARGV[10], ARGV[13], ARGV[15], ARGV[11], ARGV[16], ARGV[14], by)
 end
 return reply('credited')
