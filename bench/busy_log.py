@@ -118,4 +118,4 @@ class BusyDay:
         intent = topoffs.record_intent(topoff_id, f"pi_{topoff_id}")
         paid_minor = topoff.credits * _PRICE_MINOR
         payment = Payment(intent, paid_minor, _CURRENCY, _CARD.customer, _CARD.last4)
-        topoffs.settle_topoff(topoff_id, payment)
+        topoffs.settle_topoff(topoff_id, payment, price_minor=_PRICE_MINOR)

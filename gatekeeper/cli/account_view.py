@@ -12,6 +12,7 @@ from gatekeeper.domain.account import Account, Card
 from gatekeeper.domain.incident import Incident
 from gatekeeper.domain.money import format_minor
 from gatekeeper.domain.route import DropMessage, Route, RouteKind
+from gatekeeper.ledger.store import wall_clock_ms
 
 Document = dict[str, Any]
 
@@ -71,7 +72,7 @@ def topoff_document(account: Account) -> Document:
         "amount": account.topoff.amount,
         "overdraft_limit": account.overdraft_limit,
         "spending_cap_minor": account.topoff.spending_cap_minor,
-        "spent_minor": account.spent_minor,
+        "spent_minor": account.spent_minor_at(wall_clock_ms()),
         "state": _topoff_state(account),
         "id": account.topoff_id or None,
     }
@@ -172,7 +173,8 @@ def _cap_clause(account: Account, currency: str) -> str:
     cap_minor = account.topoff.spending_cap_minor
     if cap_minor is None:
         return ""
-    spent, cap = format_minor(account.spent_minor, currency), format_minor(cap_minor, currency)
+    spent = format_minor(account.spent_minor_at(wall_clock_ms()), currency)
+    cap = format_minor(cap_minor, currency)
     paused = " (reached: none begins in this period)" if account.topoff_capped else ""
     return f", {spent} of a spending cap of {cap} used{paused}"
 

@@ -87,12 +87,16 @@ def is_timezone(name: str) -> bool:
     return True
 
 
+#: What is wrong with such a cap; who knows the currency can name the price.
+CAP_BELOW_PRICE = "must be at least the price of one top-off"
+
+
 @dataclass(frozen=True, slots=True)
 class TopoffSettings:
     """What a customer chose for automatic top-offs. Numbers are credits unless said otherwise.
 
     `overdraft_limit` None means one top-off amount (R5). `spending_cap_minor` is the most that they
-    may charge in one billing period, in minor units; None is no such cap.
+    may charge in one billing cycle, in minor units; None is no such cap.
     """
 
     enabled: bool
@@ -124,7 +128,7 @@ class TopoffSettings:
             elif self.spending_cap_minor > MAX_CAP_MINOR:
                 problems["spending_cap"] = "must be a smaller amount"
             elif "amount" not in problems and self.would_pass_cap(0, price_minor):
-                problems["spending_cap"] = "must be at least the price of one top-off"
+                problems["spending_cap"] = CAP_BELOW_PRICE
         if problems:
             raise InvalidSettings(problems)
 
@@ -160,7 +164,8 @@ class Account:
     `allotment_size` is what a new period grants, `granted` what this one has granted so far, and
     `withheld` how much of that a subscription's status took away. `subscription` is the id of the
     one at Stripe that drives it, "" when none does; `subscription_status` how that stood when it
-    was last read. `spent_minor` is what top-offs have charged in this period, in minor units, and
+    was last read. `spent_minor` is what top-offs have charged in this period, in minor units;
+    `spent_start_ms` where that begins, for an account without a cycle that has outlived one; and
     `topoff_capped` tells that the spending cap lets no more of them begin in it.
     """
 
@@ -193,6 +198,7 @@ class Account:
     route: str
     drop_message: str
     spent_minor: int = 0
+    spent_start_ms: int | None = None
     topoff_capped: bool = False
 
     @property
@@ -225,10 +231,10 @@ class Account:
     def spent_minor_at(self, now_ms: int) -> int:
         """Tell what top-offs have charged in the period that contains an instant, in minor units.
 
-        The ledger may still hold the period before; and an account that has none is given one once
-        it has a cap.
+        The ledger may still hold the period before, also of an account that has no cycle.
         """
         if self.cycle_end_ms is not None:
             return self.spent_minor if now_ms < self.cycle_end_ms else 0
         period = period_of(self.anchor_ms, self.interval, now_ms)
-        return self.spent_minor if period.start_ms <= self.cycle_start_ms else 0
+        since_ms = self.cycle_start_ms if self.spent_start_ms is None else self.spent_start_ms
+        return self.spent_minor if period.start_ms <= since_ms else 0

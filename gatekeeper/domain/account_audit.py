@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Final
 
 from gatekeeper.domain.account import Account
+from gatekeeper.domain.change import Change
 from gatekeeper.domain.clawback_audit import ClawbackAudit, ClawbackReading
 from gatekeeper.domain.debit_audit import DebitAudit
 from gatekeeper.domain.entry import EntryType
@@ -57,7 +58,9 @@ class AccountAudit:
         self._purchased = 0
         self._cycles = 0
         self._period_start_ms: int | None = None
-        self._summed = (0, 0, 0)  # buckets and cycles, when the account was read
+        self._cycles_set = 0
+        # Buckets, cycles, and cycles set, when the account was read.
+        self._summed = (0, 0, 0, 0)
         self._debits = DebitAudit(self._problems.append)
         self._topoffs = TopoffAudit(self._problems.append)
         self._purchases = PurchaseAudit(self._problems.append)
@@ -68,6 +71,7 @@ class AccountAudit:
         self._followers: dict[str, Callable[[Line], None]] = {
             EntryType.ACCOUNT_OPENED: self._open,
             EntryType.CYCLE_STARTED: self._start_cycle,
+            EntryType.ACCOUNT_CHANGED: self._change,
             EntryType.ALLOTMENT_RAISED: self._grants.raise_,
             EntryType.ALLOTMENT_WITHHELD: self._grants.withhold,
             EntryType.ALLOTMENT_RESTORED: self._grants.restore,
@@ -139,7 +143,7 @@ class AccountAudit:
     def _pass_reading(self) -> None:
         """Note what the entries up to the account's reading came to."""
         self._is_behind = True
-        self._summed = (self._allotment, self._purchased, self._cycles)
+        self._summed = (self._allotment, self._purchased, self._cycles, self._cycles_set)
         self._topoffs.pass_reading()
         self._grants.pass_reading()
         self._spending.pass_reading()
@@ -183,6 +187,9 @@ class AccountAudit:
             )
         self._period_start_ms = start_ms
 
+    def _change(self, line: Line) -> None:
+        self._cycles_set += line.cause == Change.CYCLE_SET
+
     def _debit(self, line: Line) -> None:
         self._debits.debit(line)
         self._grants.debit(line)
@@ -208,13 +215,14 @@ class AccountAudit:
 
     def _standing(self) -> Iterator[str]:
         account = self._account
-        allotment, purchased, cycles = self._summed
+        allotment, purchased, cycles, cycles_set = self._summed
         if (account.allotment, account.purchased) != (allotment, purchased):
             yield (
                 f"the ledger has {account.allotment} + {account.purchased} credits (allotment +"
                 f" purchased), but the entries sum to {allotment} + {purchased}"
             )
-        if account.cycle_no != cycles:
+        # An account that had no cycle gets one without an entry of its beginning.
+        if not cycles <= account.cycle_no <= cycles + cycles_set:
             yield f"the ledger is in cycle {account.cycle_no}, but the entries begin {cycles}"
 
 

@@ -93,7 +93,9 @@ def _topoff_clause(record: CallRecord) -> str:
     if not record.topoff_requested:
         return ""
     before = record.standing
+    is_drop = record.verdict.decision is Decision.DROP
+    below = "the balance was" if is_drop else "that left the balance"
     return (
-        f"; that left the balance below the threshold of {before.threshold}, so a top-off of"
+        f"; {below} below the threshold of {before.threshold}, so a top-off of"
         f" {before.topoff_amount} credits was requested"
     )

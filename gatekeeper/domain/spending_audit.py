@@ -1,8 +1,8 @@
 """Whether what top-offs have charged in a period, and its spending cap, can be by the entries.
 
 What is counted begins anew with each period, and without an entry where an account that had none
-enters one. So it is never more than the entries say since the last period began, and exactly that
-while the account is still in the period of that entry.
+enters one, or outlives one. So it is never more than the entries say since the last period began,
+and exactly that while the account is still in the period of that entry.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class SpendingAudit:
     def differences(self, account: Account) -> Iterator[str]:
         """Name what differs, one line each."""
         spent_minor, start = self._then
-        is_exact = start == str(account.cycle_start_ms)
+        is_exact = start == str(account.cycle_start_ms) and account.spent_start_ms is None
         if account.spent_minor > spent_minor or (is_exact and account.spent_minor < spent_minor):
             yield (
                 f"by the ledger top-offs have charged {account.spent_minor} in this period, but by"
@@ -57,11 +57,12 @@ class SpendingAudit:
 
     def _pause(self, account: Account, cap_minor: int) -> Iterator[str]:
         # The default price of a credit is not known here: the least that a top-off can cost is.
-        price_minor = account.price_minor
-        least_minor = max(MIN_CHARGE_MINOR, account.topoff.amount * (price_minor or 1))
+        price_minor, amount = account.price_minor, account.topoff.amount
+        least_minor = amount * price_minor if price_minor else max(MIN_CHARGE_MINOR, amount)
         passes = account.spent_minor + least_minor > cap_minor
         spent = f"{account.spent_minor} of {cap_minor}"
-        if passes and not account.topoff_capped:
+        # A period begins without the mark: the price is first looked at when a charge begins.
+        if passes and account.spent_minor and not account.topoff_capped:
             yield f"top-offs have charged {spent}, but the spending cap does not pause them"
         elif account.topoff_capped and price_minor and not passes:
             yield f"top-offs have charged {spent}, but the spending cap pauses them"

@@ -15,7 +15,7 @@ from gatekeeper.domain.account import (
     TopoffSettings,
 )
 from gatekeeper.domain.change import write_detail
-from gatekeeper.domain.cycle import Interval, period_of
+from gatekeeper.domain.cycle import period_of
 from gatekeeper.domain.email_address import normalize_email
 from gatekeeper.domain.incident import Incident
 from gatekeeper.domain.money import CreditPrice
@@ -85,14 +85,15 @@ class Accounts:
         """Change name, email, timezone, route, drop_message, price_minor, suspended ("1").
 
         An empty value removes the field. Values are checked by the caller. A new e-mail address is
-        an owner from then on, and the one before no longer by being the account's. `price` is the
-        default one of a credit: `price_minor` needs it where the account has a spending cap.
+        an owner from then on, and the one before no member any more, unless it is added again.
+        `price` is the default one of a credit: `price_minor` needs it where the account has a
+        spending cap.
         """
         if "email" in fields:
             fields["email"] = self._indexed(fields["email"], account_id)
         pairs = [text for pair in fields.items() for text in pair]
         own = self._store.keys.of_account(account_id)
-        keys = (own.route, own.drop_message)
+        keys = (own.route, own.drop_message, own.members)
         default = _price_of(price)
         self._store.run("update_account", account_id, by, *default, *pairs, keys=keys)
 
@@ -126,20 +127,15 @@ class Accounts:
             write_detail(by, **asdict(settings)),
             *_fields_of(settings),
             *_price_of(price),
-            *(self._period(account_id) if has_cap else ("", "")),
+            *(self._bounds(account_id) if has_cap else ("", "")),
             *(_fields_of(instead_of) if instead_of else ()),
         )
         if reply[0] == "changed":
             raise SettingsChanged(account_id)
         return cast(str, reply[1])
 
-    def _period(self, account_id: str) -> tuple[int, int]:
-        """Find start and end of the period by the account's anchor that contains now, in ms."""
-        profile = self._store.keys.of_account(account_id).profile
-        anchor_ms, interval = self._store.client.hmget(profile, "anchor_ms", "interval")
-        if anchor_ms is None or interval is None:
-            raise UnknownAccount(account_id)
-        period = period_of(int(anchor_ms), Interval(str(interval)), self._store.clock())
+    def _bounds(self, account_id: str) -> tuple[int, int]:
+        period = self._store.period_now(account_id)
         return period.start_ms, period.end_ms
 
     def set_card(self, account_id: str, card: Card, *, by: str = "") -> str:
@@ -208,7 +204,7 @@ class Accounts:
             raise CreditsRefused(f"reference {reference} was used before for another change")
         if status == "too_much":
             most = MAX_CREDITS - purchased if done == "added" else max(0, purchased)
-            raise CreditsRefused(f"only {most} purchased credits can be {done}")
+            raise CreditsRefused(f"only {most:,} purchased credits can be {done}")
         return bool(status == done)
 
 

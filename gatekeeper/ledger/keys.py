@@ -28,7 +28,7 @@
 | `gk:person:<e-mail>`         | set    | accounts to look for this member in  | for good        |
 | `gk:session:<digest>`        | hash   | somebody signed in, see below        | see sessions.py |
 | `gk:sessions:<e-mail>`       | set    | digests of a person's sessions       | 14 days         |
-| `gk:sign-ins:<who>`          | string | how often a link was asked for       | 15 min          |
+| `gk:sign-ins:<who>`          | string | links asked for, invitations sent    | 15 min          |
 | `gk:sso:<digest>`            | string | a token that was used                | 10 min          |
 | `gk:outages`                 | zset   | from-to, ms → to                     | 48 h            |
 | `gk:shards`                  | string | the deployment's number of shards    | for good        |
@@ -52,9 +52,10 @@ account
       subscription's status took away, and gives back within the period.
     - `topoff_on` ("1" or "0"), `threshold`, `topoff_amount`, `overdraft_limit`, `cap_minor`: the
       settings; the last is the spending cap of a period, in minor units.
-    - `spent_minor`: what top-offs have charged in this period. `capped`: flag, one more would pass
-      the cap. `cap_told`: the highest cap that the e-mail of its being reached was written for in
-      this period.
+    - `spent_minor`: what top-offs have charged in this period. `spent_start_ms`: where that period
+      begins, while the account has no cycle; absent, at `cycle_start_ms` or before.
+    - `capped`: flag, one more would pass the cap. `cap_told`: the highest cap that the e-mail of
+      its being reached was written for in this period.
     - `topoff`, `topoff_state`: the top-off in flight.
     - `incident`: the open one. `blocked_by`: its reason. `retries`: failures in a row.
       `retry_at_ms`: when an automatic attempt is allowed again.
@@ -99,7 +100,7 @@ sign-in
       member who invites, or empty.
 session
     - `email`, `user_agent`, `created_at_ms`, `seen_at_ms`: who, by what browser, since when, when
-      last used.
+      last used. `began_by`: how they signed in, see sessions.py.
 customers
     - each field is a customer at Stripe and an account to look for it in, with a space between;
       the values are empty. Many share a hash, as a key of its own costs more than what it holds.
@@ -317,7 +318,7 @@ class Keys:
         return f"gk:{{{self.shard_of(link_id)}}}:sign-in:{link_id}"
 
     def sign_ins(self, who: str) -> str:
-        """Name the count of links asked for, for an address or from a client."""
+        """Name the count of what somebody asked for lately, see sign_ins.py."""
         return f"gk:sign-ins:{who}"
 
     def used_token(self, digest: str) -> str:
@@ -338,7 +339,7 @@ class Keys:
 
 
 def account_of(record_id: str) -> str:
-    """Read the account from the id of a top-off, purchase, notice or the like.."""
+    """Read the account from the id of a top-off, purchase, notice or the like."""
     return record_id.rsplit("-", 1)[0]
 
 

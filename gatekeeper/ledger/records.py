@@ -154,6 +154,7 @@ def read_account(account_id: str, replies: Sequence[Any]) -> Account | None:
         route=route or "",
         drop_message=drop_message or "",
         spent_minor=int(hot.get("spent_minor", 0)),
+        spent_start_ms=int(hot["spent_start_ms"]) if "spent_start_ms" in hot else None,
         topoff_capped=hot.get("capped") == "1",
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from redis import Redis
 
-from gatekeeper.domain.cycle import Interval, period_of
+from gatekeeper.domain.cycle import Interval, Period, period_of
 from gatekeeper.ledger.errors import UnknownAccount
 from gatekeeper.ledger.keys import Keys, new_record_id
 from gatekeeper.ledger.scripts import Scripts
@@ -49,6 +49,14 @@ class Store:
                 return reply
             period = period_of(int(reply[1]), Interval(reply[2]), self.clock())
             self._run_once("start_cycle", account_id, (period.start_ms, period.end_ms), ())
+
+    def period_now(self, account_id: str) -> Period:
+        """Find the period by the account's anchor that contains now. Raises UnknownAccount."""
+        profile = self.keys.of_account(account_id).profile
+        anchor_ms, interval = self.client.hmget(profile, "anchor_ms", "interval")
+        if anchor_ms is None or interval is None:
+            raise UnknownAccount(account_id)
+        return period_of(int(anchor_ms), Interval(str(interval)), self.clock())
 
     def _run_once(
         self, verb: str, account_id: str, args: Sequence[str | int], keys: Sequence[str]

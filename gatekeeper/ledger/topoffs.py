@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from enum import StrEnum
 from typing import Any, cast
 
 from gatekeeper.domain.incident import FailureReason
 from gatekeeper.domain.notice import Notice
 from gatekeeper.domain.topoff import Topoff
-from gatekeeper.ledger.errors import PaymentMismatch, UnknownTopoff
+from gatekeeper.ledger.errors import PaymentMismatch, UnknownAccount, UnknownTopoff
 from gatekeeper.ledger.keys import account_of, new_record_id
 from gatekeeper.ledger.records import in_groups, read_notice, read_topoff
 from gatekeeper.ledger.store import Store
@@ -23,6 +23,7 @@ class RetryAnswer(StrEnum):
     IN_FLIGHT = "in_flight"
     NO_SUCH_INCIDENT = "no_such_incident"
     CAPPED = "capped"
+    CHANGED = "changed"
 
 
 class Look(StrEnum):
@@ -56,6 +57,18 @@ class Failed(StrEnum):
     FAILED = "failed"
     FAILED_QUIETLY = "failed_quietly"  # no incident: switched off, or the card was replaced
     REPEATED = "repeated"
+
+
+@dataclass(frozen=True, slots=True)
+class AgreedCharge:
+    """What a person read before they asked for a charge. Prices are of one credit, in minor units.
+
+    `standard_price_minor` is what one costs now where an account has no price of its own.
+    """
+
+    credits: int
+    price_minor: int
+    standard_price_minor: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +106,22 @@ class Topoffs:
         fields = self._store.client.hgetall(own.notice(notice_id))
         return read_notice(notice_id, cast(dict[str, str], fields)) if fields else None
 
-    def request_topoff(self, account_id: str, incident_id: str, *, by: str = "") -> RetryAnswer:
+    def request_topoff(
+        self,
+        account_id: str,
+        incident_id: str,
+        *,
+        by: str = "",
+        agreed: AgreedCharge | None = None,
+    ) -> RetryAnswer:
         """Retry a failed top-off by hand; asking twice for one incident is asking once.
 
-        `by` is who asked. Neither by hand does one begin that the spending cap does not let.
+        What is charged is what is set now. `agreed` is what it has to be; without it, whatever that
+        is. `by` is who asked. Neither by hand does one begin that the spending cap does not let.
         """
-        return RetryAnswer(self._store.run("request_topoff", account_id, incident_id, by)[0])
+        told = astuple(agreed) if agreed else ()
+        reply = self._store.run("request_topoff", account_id, incident_id, by, *told)
+        return RetryAnswer(reply[0])
 
     def look_at_threshold(self, account_id: str) -> Look:
         """Look at the threshold when a cool-down ends, and strike that work off."""
@@ -125,9 +148,16 @@ class Topoffs:
         """Start a new attempt after one that certainly charged nothing. Raises UnknownTopoff."""
         return cast(int, self._run("next_attempt", topoff_id, attempt)[1])
 
-    def settle_topoff(self, topoff_id: str, payment: Payment) -> Settled:
-        """Credit a successful charge, exactly once (R7). Raises UnknownTopoff, PaymentMismatch."""
+    def settle_topoff(self, topoff_id: str, payment: Payment, *, price_minor: int) -> Settled:
+        """Credit a successful charge, exactly once (R7). `price_minor` as in `begin_charge`.
+
+        Raises UnknownTopoff, PaymentMismatch.
+        """
         notice_id = new_record_id(account_of(topoff_id))
+        try:
+            period = self._store.period_now(account_of(topoff_id))
+        except UnknownAccount:
+            raise UnknownTopoff(topoff_id) from None
         reply = self._run(
             "settle_topoff",
             topoff_id,
@@ -137,6 +167,8 @@ class Topoffs:
             payment.customer,
             payment.card_last4,
             notice_id,
+            price_minor,
+            period.start_ms,
             keys=(self._store.keys.of_account(account_of(topoff_id)).notice(notice_id),),
         )
         return Settled(self._checked(reply, topoff_id))

@@ -132,7 +132,7 @@ def charge_topoff(
     redis.RedisError; the ledger then still owes the work unless the top-off ended.
     """
     begun, topoff = topoffs.begin_charge(topoff_id, price_minor=price_minor, currency=currency)
-    run = _Run(topoff, topoffs, stripe, clock)
+    run = _Run(topoff, topoffs, stripe, clock, price_minor)
     match begun:
         case Charge.CHARGE:
             return run.charge()
@@ -151,13 +151,19 @@ class _Run:
     """One run of one charge."""
 
     def __init__(
-        self, topoff: Topoff, topoffs: Topoffs, stripe: StripeClient, clock: Clock
+        self,
+        topoff: Topoff,
+        topoffs: Topoffs,
+        stripe: StripeClient,
+        clock: Clock,
+        price_minor: int,
     ) -> None:
         self._topoff = topoff
         self._topoffs = topoffs
         self._intents = stripe.v1.payment_intents
         self._stripe = stripe
         self._clock = clock
+        self._price_minor = price_minor
 
     def charge(self) -> ChargeResult:
         """Begin, or take up what is stored."""
@@ -200,7 +206,9 @@ class _Run:
     def _report(self, intent: Intent) -> ChargeResult:
         """Tell the ledger how the PaymentIntent stands."""
         if intent.status == "succeeded":
-            self._topoffs.settle_topoff(self._topoff.id, intent.payment)
+            self._topoffs.settle_topoff(
+                self._topoff.id, intent.payment, price_minor=self._price_minor
+            )
             return ChargeResult(ChargeOutcome.SUCCEEDED)
         if intent.status == "processing":
             return ChargeResult(ChargeOutcome.PROCESSING)

@@ -56,12 +56,13 @@ class CorrectionResult:
 
 
 def correct_payment(
-    payment_intent: str, *, ledger: Ledger, stripe: StripeClient
+    payment_intent: str, *, ledger: Ledger, stripe: StripeClient, price_minor: int
 ) -> CorrectionResult:
     """Make the credits of a payment follow from its refunds and disputes; strike the work off.
 
-    News that come while this runs leave it owed. Raises PaymentUnreadable, CheckoutUnreadable,
-    PaymentMismatch, and redis.RedisError; it is then still owed.
+    News that come while this runs leave it owed. `price_minor` is the default price of a credit.
+    Raises PaymentUnreadable, CheckoutUnreadable, PaymentMismatch, and redis.RedisError; it is then
+    still owed.
     """
     task = correction_task(payment_intent)
     mark = ledger.owed.mark(payment_intent, task)
@@ -69,20 +70,22 @@ def correct_payment(
     if payment is None:
         result = CorrectionResult(CorrectionOutcome.NOT_AT_STRIPE)
     else:
-        result = _correct(payment, ledger, stripe)
+        result = _correct(payment, ledger, stripe, price_minor)
     if mark is not None:
         ledger.owed.strike_owed(payment_intent, task, mark=mark)
     return result
 
 
-def _correct(payment: Intent, ledger: Ledger, stripe: StripeClient) -> CorrectionResult:
+def _correct(
+    payment: Intent, ledger: Ledger, stripe: StripeClient, price_minor: int
+) -> CorrectionResult:
     if not (payment.is_about_topoff or payment.is_about_purchase):
         return CorrectionResult(CorrectionOutcome.NOT_OURS)
     if payment.status != "succeeded":
         return _without_credits(CorrectionOutcome.NOT_CREDITED, payment)
     try:
         if payment.is_about_topoff:
-            paid: Topoff | Checkout = _settled(payment, ledger)
+            paid: Topoff | Checkout = _settled(payment, ledger, price_minor)
         else:
             paid = _credited(payment, ledger, stripe)
         return _correct_paid(paid, payment, ledger, stripe)
@@ -129,12 +132,12 @@ def _correct_paid(
     return CorrectionResult(outcome, paid.account_id, correction.credits, paid.id)
 
 
-def _settled(payment: Intent, ledger: Ledger) -> Topoff:
+def _settled(payment: Intent, ledger: Ledger, price_minor: int) -> Topoff:
     """Read the top-off that was paid, after crediting it if this overtook the news of that."""
     topoff = ledger.topoffs.topoff(payment.topoff_id)
     if topoff.state is TopoffState.SUCCEEDED:
         return topoff
-    ledger.topoffs.settle_topoff(topoff.id, payment.payment)
+    ledger.topoffs.settle_topoff(topoff.id, payment.payment, price_minor=price_minor)
     return ledger.topoffs.topoff(topoff.id)
 
 

@@ -42,7 +42,7 @@ class CheckoutOutcome(StrEnum):
 
     CREDITED = "credited"
     CARD_ATTACHED = "card_attached"
-    CARD_SUPERSEDED = "card_superseded"  # the account has a newer card, or none by choice
+    CARD_SUPERSEDED = "card_superseded"  # by a newer card, or none; or who saved it may not pay
     REPEATED = "repeated"  # known before
     WAITING = "waiting"  # the page is open: it is looked into again later
     CAME_TO_NOTHING = "came_to_nothing"

@@ -46,11 +46,14 @@ class EventOutcome(StrEnum):
     MISMATCH = "mismatch"  # money that does not fit its top-off: someone must look
 
 
-def apply_event(event: StripeEvent, ledger: Ledger) -> EventOutcome:
-    """Tell the ledger what an event says. Raises redis.RedisError when it cannot be told."""
+def apply_event(event: StripeEvent, ledger: Ledger, *, price_minor: int) -> EventOutcome:
+    """Tell the ledger what an event says. `price_minor` is the default price of a credit.
+
+    Raises redis.RedisError when it cannot be told.
+    """
     match event.about:
         case Intent() as intent if event.is_about_topoff:
-            return _tell_of_charge(event.type, intent, ledger.topoffs)
+            return _tell_of_charge(event.type, intent, ledger.topoffs, price_minor)
         case Intent(id=paid_by, purchase_id=purchase) as intent if intent.is_about_purchase:
             if event.type == SUCCEEDED:  # until then the page tells whoever pays
                 news = VisitedCheckout(purchase, CheckoutMode.PAYMENT, "")
@@ -62,19 +65,22 @@ def apply_event(event: StripeEvent, ledger: Ledger) -> EventOutcome:
     return EventOutcome.IGNORED
 
 
-def _tell_of_charge(event_type: str, intent: Intent, topoffs: Topoffs) -> EventOutcome:
+def _tell_of_charge(
+    event_type: str, intent: Intent, topoffs: Topoffs, price_minor: int
+) -> EventOutcome:
     if event_type == PROCESSING:
         return EventOutcome.PENDING
     try:
-        tell = _settle if event_type == SUCCEEDED else _fail
-        return tell(topoffs, intent)
+        if event_type == SUCCEEDED:
+            return _settle(topoffs, intent, price_minor)
+        return _fail(topoffs, intent)
     except (UnknownTopoff, UnknownAccount):
         return EventOutcome.UNKNOWN_TOPOFF
 
 
-def _settle(topoffs: Topoffs, intent: Intent) -> EventOutcome:
+def _settle(topoffs: Topoffs, intent: Intent, price_minor: int) -> EventOutcome:
     try:
-        settled = topoffs.settle_topoff(intent.topoff_id, intent.payment)
+        settled = topoffs.settle_topoff(intent.topoff_id, intent.payment, price_minor=price_minor)
     except PaymentMismatch:
         return EventOutcome.MISMATCH
     return EventOutcome.CREDITED if settled is Settled.SETTLED else EventOutcome.REPEATED

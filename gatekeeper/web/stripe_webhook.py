@@ -38,12 +38,19 @@ _LEVEL: Final = {
 }
 
 
-def stripe_webhook_blueprint(ledger: Ledger, secrets: Sequence[str], outage: Outage) -> Blueprint:
+def stripe_webhook_blueprint(
+    ledger: Ledger, secrets: Sequence[str], outage: Outage, *, price_minor: int
+) -> Blueprint:
     """Make the blueprint. An event signed with any of the `secrets` is Stripe's.
+
+    `price_minor` is the default price of a credit.
 
     It asks the ledger as calls do: it must not hold their threads while the ledger stalls.
     """
     blueprint = Blueprint("stripe_webhook", __name__)
+
+    def tell(event: StripeEvent) -> EventOutcome:
+        return apply_event(event, ledger, price_minor=price_minor)
 
     @blueprint.post("/stripe/webhook")
     def receive() -> Response:
@@ -56,7 +63,7 @@ def stripe_webhook_blueprint(ledger: Ledger, secrets: Sequence[str], outage: Out
         except BadEvent as problem:
             return _refuse(HTTPStatus.BAD_REQUEST, str(problem))
         try:
-            return _told(event, outage.ask(lambda: apply_event(event, ledger)))
+            return _told(event, outage.ask(lambda: tell(event)))
         except LedgerUnreachable:
             return _untold(event)
 

@@ -64,12 +64,16 @@ def test_a_cap_that_cannot_be(books: Books, fields: dict[str, str], says: str) -
 
 def test_a_flag_that_is_wrong(books: Books) -> None:
     _next_period(books)
-    _cap(books, 60 * PRICE_MINOR)
-    assert books.found() == []
     own = books.ledger.keys.of_account(books.account_id).account
     books.set_account(cap_minor="49")
+    assert books.found() == [], "a period begins without the mark"
+    _cap(books, 120 * PRICE_MINOR)
+    succeed(books.ledger, books.ledger.accounts.account(books.account_id).topoff_id)
+    books.copy()
+    assert books.found() == []
+    books.set_account(cap_minor=str(60 * PRICE_MINOR + 59))
     assert_told(["the spending cap does not pause them"], books.found())
-    books.set_account(cap_minor="1500", capped="1", price_minor="25")
+    books.set_account(cap_minor=str(120 * PRICE_MINOR), capped="1", price_minor="25")
     assert_told(["but the spending cap pauses them"], books.found())
     books.ledger.client.hdel(own, "capped")
     assert books.found() == []

@@ -10,7 +10,7 @@ import pytest
 from gatekeeper.domain.entry import EntryType
 from gatekeeper.ledger.lookback import RECORD_KEPT_S
 from tests.audit.books import Books, assert_told
-from tests.cli.stories import begin_charge
+from tests.cli.stories import PRICE_MINOR, begin_charge
 
 #: Changes what is known of a top-off, and returns what the audit's lines must say.
 Corrupt = Callable[[Books, str], list[str]]
@@ -111,7 +111,9 @@ def test_a_payment_that_is_credited_for_two(books: Books, in_flight: str) -> Non
     topoff = books.ledger.topoffs.topoff(in_flight)
     books.ledger.client.hset(_key(books, in_flight), "payment_intent", first.cause)
     books.ledger.topoffs.settle_topoff(
-        in_flight, replace(books.payment(topoff), payment_intent=first.cause)
+        in_flight,
+        replace(books.payment(topoff), payment_intent=first.cause),
+        price_minor=PRICE_MINOR,
     )
     told = [f"top-off {in_flight} was credited for {first.cause}, which had paid {first.ref}"]
     assert_told(told, books.found())

@@ -60,7 +60,7 @@ def succeed(ledger: Ledger, topoff_id: str) -> None:
     intent = begin_charge(ledger, topoff_id)
     credits = ledger.topoffs.topoff(topoff_id).credits
     payment = Payment(intent, credits * PRICE_MINOR, "usd", CARD.customer, CARD.last4)
-    ledger.topoffs.settle_topoff(topoff_id, payment)
+    ledger.topoffs.settle_topoff(topoff_id, payment, price_minor=PRICE_MINOR)
 
 
 def decline(ledger: Ledger, topoff_id: str) -> None:

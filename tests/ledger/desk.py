@@ -97,7 +97,7 @@ class Desk:
     def succeed(self, topoff_id: str) -> Settled:
         credits = self.ledger.topoffs.topoff(topoff_id).credits
         payment = Payment(f"pi_{topoff_id}", credits * PRICE_MINOR, "usd", "cus_1", "4242")
-        return self.ledger.topoffs.settle_topoff(topoff_id, payment)
+        return self.ledger.topoffs.settle_topoff(topoff_id, payment, price_minor=PRICE_MINOR)
 
     def paid_topoff(self) -> str:
         """Let the top-off in flight succeed; returns its id."""

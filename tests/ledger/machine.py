@@ -198,7 +198,11 @@ class Machine(RuleBasedStateMachine):
                 owed.get(f"cycle:{self.id}"),
             ),
             "granted": (account.granted, account.withheld),
-            "spending": (account.spent_minor, types.count(EntryType.TOPOFF_CAPPED)),
+            "spending": (
+                account.spent_minor,
+                account.spent_start_ms,
+                types.count(EntryType.TOPOFF_CAPPED),
+            ),
             "canceled": {
                 entry.ref: entry.cause
                 for entry in entries

@@ -123,7 +123,9 @@ class TopoffRules(AccountRules):
         expected = "mismatch" if wrong else ""
         expected = expected or self.model.settle_topoff(topoff_id, facts["payment_intent"])
         try:
-            real = self.ledger.topoffs.settle_topoff(topoff_id, Payment(card_last4="4242", **facts))
+            real = self.ledger.topoffs.settle_topoff(
+                topoff_id, Payment(card_last4="4242", **facts), price_minor=PRICE_MINOR
+            )
             assert real == expected
         except PaymentMismatch:
             assert expected in ("mismatch", "bad_move")
@@ -206,7 +208,9 @@ class TopoffRules(AccountRules):
         real = self.ledger.incidents.dismiss_incident(self.model.incident_id, email)
         assert real == self.model.dismiss(email)
 
-    @precondition(lambda self: self.model.incident_open and not self.model.topoff_id)
+    @precondition(
+        lambda self: self.model.incident_open and not self.model.topoff_id and not self.model.capped
+    )
     @rule(failure=st.none() | failures)
     def retry_and_charge(self, failure: tuple[FailureReason, bool, tuple[int, ...]] | None) -> None:
         self.retry(current=True)

@@ -181,8 +181,9 @@ class Model(ModelCalls):
             self.look_owed_at_ms = self.retry_at_ms
             return "early"
         self.look_owed_at_ms = None
+        wanted_before = self.wants_topoff  # as by the turn of the period
         self._look()
-        return "requested" if self.wants_topoff else "not_due"
+        return "requested" if self.wants_topoff and not wanted_before else "not_due"
 
     def begin_charge(self, topoff_id: str) -> str:
         self.turn_if_over()
@@ -244,8 +245,11 @@ class Model(ModelCalls):
         self._forget_warnings()
         facts: dict[str, object] = {"credits": topoff.credits, "balance": self.balance}
         self.notices.append(("topoff_succeeded", facts))
+        if self.cycle_end_ms is None:
+            period = period_of(self.anchor_ms, self.interval, self.now_ms)
+            self._count_spending_from(period.start_ms)
         self.spent_minor += topoff.amount_minor
-        self._look_at_cap(topoff.amount_minor // topoff.credits)
+        self._look_at_cap(PRICE_MINOR)
         return "settled"
 
     def correct_payment(
@@ -342,7 +346,7 @@ class Model(ModelCalls):
             "look_owed_at_ms": self.look_owed_at_ms,
             "cycle": (self.cycle_no, self.cycle_start_ms, self.cycle_end_ms, self.cycle_end_ms),
             "granted": (self.granted, self.withheld or 0),
-            "spending": (self.spent_minor, self.times_capped),
+            "spending": (self.spent_minor, self.spent_start_ms, self.times_capped),
             "canceled": self.canceled,
             "subscription": (self.subscription, self.reading_owed),
         }

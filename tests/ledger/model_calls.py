@@ -35,6 +35,8 @@ class ModelCalls(ModelCycles):
             self.drop_told = True
             facts: dict[str, object] = {"reason": verdict.reason, "balance": self.balance}
             self.notices.append(("calls_dropped", facts))
+        if verdict.reason is Reason.EMPTY_OVERDRAFT_USED:
+            self._look()
         return False, verdict
 
     def _debit_late(self, sid: str) -> None:

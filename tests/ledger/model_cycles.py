@@ -31,6 +31,7 @@ class ModelCycles(ModelState):
         self.cycle_start_ms = start_ms
         self._forget_warnings()
         was_capped, self.capped, self.spent_minor, self.cap_told = self.capped, False, 0, 0
+        self.spent_start_ms = None
         if was_capped:
             self._look()
 
@@ -50,6 +51,7 @@ class ModelCycles(ModelState):
         if self.cycle_end_ms is None:
             self._enter_period(period.start_ms)
             self.cycle_start_ms, self.granted = period.start_ms, 0
+            self.cycle_no += 1
         rise = max(0, allotment - self.granted)
         self.anchor_ms, self.interval, self.allotment_size = anchor_ms, interval, allotment
         self.granted += rise

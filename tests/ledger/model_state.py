@@ -91,6 +91,7 @@ class ModelState:
     failures: int = 0
     own_price_minor: int | None = None
     spent_minor: int = 0
+    spent_start_ms: int | None = None
     capped: bool = False
     cap_told: int = 0
     times_capped: int = 0
@@ -183,9 +184,15 @@ class ModelState:
             }
             self.notices.append(("spending_cap_reached", facts))
 
+    def _count_spending_from(self, start_ms: int) -> None:
+        since_ms = self.cycle_start_ms if self.spent_start_ms is None else self.spent_start_ms
+        if start_ms > since_ms:
+            self.spent_start_ms, self.spent_minor, self.cap_told = start_ms, 0, 0
+
     def _enter_period(self, start_ms: int) -> None:
-        if start_ms > self.cycle_start_ms:
-            self.cycle_start_ms, self.spent_minor, self.cap_told = start_ms, 0, 0
+        self._count_spending_from(start_ms)
+        self.spent_start_ms = None
+        self.cycle_start_ms = max(self.cycle_start_ms, start_ms)
 
     def requested(self, topoff_id: str) -> None:
         """Take over the id that the ledger gave to the top-off that was wanted."""

@@ -92,7 +92,9 @@ def test_a_whole_story_on_a_cluster(cluster_ledger: Ledger) -> None:
         topoff_id, payment_intent="pi_1", reason=FailureReason.INTERNAL_ERROR, cool_downs_s=(1,)
     )
     ledger.topoffs.request_topoff(account_id, topoff_id)
-    ledger.topoffs.settle_topoff(topoff_id, Payment("pi_1", 100, "usd", "cus_1", ""))
+    ledger.topoffs.settle_topoff(
+        topoff_id, Payment("pi_1", 100, "usd", "cus_1", ""), price_minor=10
+    )
     ledger.topoffs.look_at_threshold(account_id)
     refund = Reversal("re_1", CorrectionCause.REFUND, 1, 10, is_out=True)
     ledger.corrections.correct_payment(

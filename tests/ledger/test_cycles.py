@@ -13,10 +13,12 @@ from gatekeeper.domain.account import NewAccount, TopoffSettings, new_account_id
 from gatekeeper.domain.call import Bucket, CallEnd, CallId, Reason
 from gatekeeper.domain.cycle import Interval, period_of
 from gatekeeper.domain.entry import EntryType
+from gatekeeper.domain.subscription import SubscriptionStatus
 from gatekeeper.ledger.calls import Settlement
 from gatekeeper.ledger.errors import UnknownAccount
 from gatekeeper.ledger.ledger import Ledger
 from tests.conftest import NOON_MS, MovableClock
+from tests.ledger.desk import Desk, new_call
 
 DAY_S = 24 * 3600
 ACCOUNT_SID = "AC" + "1" * 32
@@ -224,6 +226,24 @@ def test_an_account_without_an_allotment_has_no_cycle_until_it_gets_one(
     assert _buckets(ledger, account_id) == (3, 0)
     clock.advance(s=31 * DAY_S)
     assert ledger.cycles.turn(ledger.accounts.account(account_id))
+
+
+def test_a_call_of_before_gives_nothing_to_the_cycle_of_an_account_that_had_none(
+    ledger: Ledger,
+) -> None:
+    desk = Desk(ledger).open(allotment=3)
+    call = new_call()
+    desk.call(call)
+    desk.subscribed(SubscriptionStatus.CANCELED)
+    ledger.subscriptions.unlink_subscription(desk.id, "sub_1")
+    account = desk.account
+    assert (account.allotment, account.cycle_end_ms) == (0, None)
+    ledger.cycles.set_cycle(
+        desk.id, allotment=10, anchor_ms=account.anchor_ms, interval=account.interval
+    )
+    assert desk.end(call, CallEnd.NO_ANSWER) is Settlement.RELEASED
+    assert (desk.account.allotment, desk.account.granted) == (10, 10)
+    assert audit_ledger(ledger) == []
 
 
 def test_a_turn_that_cannot_be_is_owed_no_more(ledger: Ledger, clock: MovableClock) -> None:

@@ -11,7 +11,7 @@ from gatekeeper.domain.account import NewAccount, TopoffSettings
 from gatekeeper.domain.call import CallRecord, Decision, Reason, decide
 from gatekeeper.domain.cycle import Interval, period_of
 from gatekeeper.domain.entry import Entry, EntryType, capped_of
-from gatekeeper.domain.notice import SpendingCapReached
+from gatekeeper.domain.notice import SpendingCapReached, TopoffSucceeded
 from gatekeeper.domain.subscription import SubscriptionStatus
 from gatekeeper.domain.topoff import TopoffState
 from gatekeeper.ledger.calls import Admission
@@ -142,6 +142,34 @@ def test_a_price_that_rose_since_is_noticed_when_the_charge_begins(desk: Desk) -
     assert desk.mail == ["spending_cap_reached"]
 
 
+def test_what_still_fits_is_told_by_the_price_of_now(desk: Desk) -> None:
+    """The charge began at an own price of 60 cents, which has ended when it is paid."""
+    desk.open().card().topoff(cap=4 * TOPOFF_MINOR)
+    desk.ledger.accounts.update_account(desk.id, price=PRICE, price_minor="60")
+    first = desk.account.topoff_id
+    assert desk.begin(first) is Charge.CHARGE
+    desk.ledger.accounts.update_account(desk.id, price=PRICE, price_minor="")
+    payment = Payment(f"pi_{first}", 20 * 60, "usd", "cus_1", "4242")
+    desk.ledger.topoffs.settle_topoff(first, payment, price_minor=PRICE_MINOR)
+    assert (desk.account.spent_minor, desk.account.topoff_capped) == (20 * 60, False)
+    for _ in range(16):
+        desk.call()
+    assert desk.account.topoff_id
+
+
+def test_a_price_that_rose_since_the_charge_began_does_not_count(desk: Desk) -> None:
+    """A run that died before it stored a PaymentIntent asks Stripe for the same as then."""
+    desk.open().card().topoff(cap=TOPOFF_MINOR)
+    first = desk.account.topoff_id
+    for price_minor, currency in ((PRICE_MINOR, "usd"), (PRICE_MINOR + 1, "eur")):
+        charge, topoff = desk.ledger.topoffs.begin_charge(
+            first, price_minor=price_minor, currency=currency
+        )
+        assert (charge, topoff.payment_method) == (Charge.CHARGE, "pm_1")
+        assert (topoff.amount_minor, topoff.currency) == (TOPOFF_MINOR, "usd")
+        desk.card("pm_2")
+
+
 @pytest.mark.parametrize(("off", "cause"), [(True, "switched_off"), (False, "suspended")])
 def test_every_canceled_topoff_leaves_a_line(desk: Desk, off: bool, cause: str) -> None:
     desk.open().card().topoff()
@@ -234,6 +262,24 @@ def test_told_once_a_period_and_again_for_a_higher_cap(desk: Desk) -> None:
     assert desk.mail.count("spending_cap_reached") == 2
 
 
+def test_a_lower_cap_than_the_one_told_of_is_not_told_again(desk: Desk) -> None:
+    topped_off(desk, cap=TOPOFF_MINOR)
+    desk.topoff(cap=2 * TOPOFF_MINOR)
+    assert not desk.account.topoff_capped
+    desk.topoff(cap=TOPOFF_MINOR - 1)
+    assert desk.account.topoff_capped
+    assert desk.mail.count("spending_cap_reached") == 1
+
+
+def test_a_settlement_that_reaches_the_cap_leaves_two_notices(desk: Desk) -> None:
+    topped_off(desk, cap=TOPOFF_MINOR)
+    (capped,) = [one for one in desk.notices if isinstance(one, SpendingCapReached)]
+    (paid,) = [one for one in desk.notices if isinstance(one, TopoffSucceeded)]
+    assert len(desk.notices) == 2
+    assert (capped.cap_minor, capped.spent_minor) == (TOPOFF_MINOR, TOPOFF_MINOR)
+    assert (paid.credits, paid.amount_minor, paid.card_last4) == (20, TOPOFF_MINOR, "4242")
+
+
 def test_below_the_threshold_the_caps_email_has_told_it(desk: Desk) -> None:
     topped_off(desk, cap=TOPOFF_MINOR)
     empty(desk)
@@ -300,6 +346,24 @@ def test_what_was_charged_earlier_in_the_period_counts(desk: Desk, clock: Movabl
     assert desk.account.topoff_capped
 
 
+def test_what_was_charged_in_this_period_counts_though_older_money_does_not(
+    desk: Desk, clock: MovableClock
+) -> None:
+    desk.open().card().topoff()
+    desk.paid_topoff()
+    clock.advance(s=70 * DAY_S)
+    assert desk.account.spent_minor_at(clock()) == 0
+    for _ in range(16):
+        desk.call()
+    desk.paid_topoff()
+    account = desk.account
+    assert account.cycle_end_ms is None, "it has no period yet"
+    assert account.spent_minor == account.spent_minor_at(clock()) == TOPOFF_MINOR
+    desk.topoff(cap=TOPOFF_MINOR + 100)
+    assert (desk.account.spent_minor, desk.account.topoff_capped) == (TOPOFF_MINOR, True)
+    assert audit_ledger(desk.ledger) == []
+
+
 def test_what_is_settled_after_the_turn_counts_then(desk: Desk, clock: MovableClock) -> None:
     desk.open().card().topoff(cap=TOPOFF_MINOR)
     first = desk.account.topoff_id
@@ -348,11 +412,51 @@ def test_periods_go_on_when_a_subscription_ends(desk: Desk, clock: MovableClock)
     assert audit_ledger(desk.ledger) == []
 
 
+def test_after_a_subscription_has_ended_months_are_told_apart(
+    desk: Desk, clock: MovableClock
+) -> None:
+    desk.open(allotment=3)
+    clock.now_ms = end_of(desk)
+    assert desk.ledger.cycles.turn(desk.account)
+    desk.subscribed(SubscriptionStatus.CANCELED).card().topoff()
+    desk.paid_topoff()
+    clock.advance(s=70 * DAY_S)
+    for _ in range(16):
+        desk.call()
+    desk.paid_topoff()
+    assert desk.account.cycle_end_ms is None
+    assert desk.account.spent_minor_at(clock()) == TOPOFF_MINOR
+    assert audit_ledger(desk.ledger) == []
+
+
 def test_a_subscription_that_ends_leaves_the_caps_period(desk: Desk) -> None:
     desk.open(allotment=3).card().topoff(cap=TOPOFF_MINOR)
     end_ms = end_of(desk)
     desk.subscribed(SubscriptionStatus.CANCELED)
     assert desk.account.cycle_end_ms == end_ms
+
+
+def test_a_period_begins_without_the_mark_whatever_one_costs(
+    desk: Desk, clock: MovableClock
+) -> None:
+    """An own price at which not one top-off fits: that is seen when a charge begins."""
+    desk.open(allotment=3).card().topoff(cap=TOPOFF_MINOR)
+    desk.ledger.accounts.update_account(desk.id, price=PRICE, price_minor="60")
+    assert desk.account.topoff_capped
+    clock.now_ms = end_of(desk)
+    assert desk.ledger.cycles.turn(desk.account)
+    assert not desk.account.topoff_capped
+    assert audit_ledger(desk.ledger) == []
+    assert desk.begin(desk.account.topoff_id) is Charge.CANCELED
+    assert (desk.account.topoff_capped, desk.account.topoff_id) == (True, "")
+    assert audit_ledger(desk.ledger) == []
+
+
+def test_a_price_of_next_to_nothing_is_no_false_alarm(desk: Desk) -> None:
+    topped_off(desk, cap=TOPOFF_MINOR + 45)
+    desk.ledger.accounts.update_account(desk.id, price=PRICE, price_minor="2")
+    assert not desk.account.topoff_capped
+    assert audit_ledger(desk.ledger) == []
 
 
 # Whatever the order
@@ -397,7 +501,10 @@ def _take(
             amount_minor = begun[topoff_id][1]
             # The period of a charge is the one in which it is settled.
             payment = Payment(f"pi_{topoff_id}", amount_minor, "usd", "cus_1", "")
-            assert topoffs.settle_topoff(topoff_id, payment) is Settled.SETTLED
+            assert (
+                topoffs.settle_topoff(topoff_id, payment, price_minor=PRICE_MINOR)
+                is Settled.SETTLED
+            )
             begun[topoff_id] = (mine.account.cycle_no, amount_minor)
         case "fail" if topoff_id in begun:
             mine.decline(topoff_id)

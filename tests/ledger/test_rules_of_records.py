@@ -58,7 +58,7 @@ def test_r11_the_confirmation_names_the_card_that_was_charged(
     topoff_id = desk.account.topoff_id
     desk.begin(topoff_id)
     payment = Payment(f"pi_{topoff_id}", 20 * PRICE_MINOR, "usd", "cus_1", charged)
-    desk.ledger.topoffs.settle_topoff(topoff_id, payment)
+    desk.ledger.topoffs.settle_topoff(topoff_id, payment, price_minor=PRICE_MINOR)
     (notice,) = desk.notices
     assert isinstance(notice, TopoffSucceeded)
     assert notice.card_last4 == named

@@ -8,10 +8,23 @@ import pytest
 
 from gatekeeper.audit import audit_ledger
 from gatekeeper.domain.account import TopoffSettings
+from gatekeeper.domain.call import Reason, decide
+from gatekeeper.domain.correction import CorrectionCause, Reversal
+from gatekeeper.domain.entry import EntryType
+from gatekeeper.domain.explanation import explain_decision
 from gatekeeper.domain.incident import INTERNAL_ERROR_COOL_DOWNS_S, FailureReason, Resolution
 from gatekeeper.domain.topoff import TopoffState
+from gatekeeper.ledger.corrections import CreditedPayment
 from gatekeeper.ledger.errors import PaymentMismatch, SettingsChanged, UnknownTopoff
-from gatekeeper.ledger.topoffs import Charge, Failed, Look, Payment, RetryAnswer, Settled
+from gatekeeper.ledger.topoffs import (
+    AgreedCharge,
+    Charge,
+    Failed,
+    Look,
+    Payment,
+    RetryAnswer,
+    Settled,
+)
 from tests.conftest import MovableClock
 from tests.ledger.desk import PRICE_MINOR, Desk
 
@@ -48,6 +61,34 @@ def test_r6_after_a_topoff_only_the_next_debit_looks_again(desk: Desk) -> None:
     assert desk.account.topoff_id not in ("", first)
 
 
+def test_r6_deeper_than_the_overdraft_each_drop_asks_while_none_is_in_flight(desk: Desk) -> None:
+    """A dispute took more than a top-off brings: no call is answered, so no debit looks."""
+    desk.open(purchased=1).card().topoff(threshold=5, amount=20)
+    first = desk.paid_topoff()
+    while desk.account.balance > 5:
+        desk.call()
+    disputed = Reversal("du_1", CorrectionCause.DISPUTE, 1, 20 * PRICE_MINOR, True)
+    paid = CreditedPayment(first, f"pi_{first}", 20, 20 * PRICE_MINOR, "usd")
+    assert desk.ledger.corrections.correct_payment(desk.id, paid, [disputed]).balance == -15
+    desk.topoff(threshold=5, amount=6)
+    desk.paid_topoff()
+    assert (desk.account.balance, desk.account.topoff_id) == (-9, "")
+    assert desk.call().verdict.reason is Reason.EMPTY_OVERDRAFT_USED
+    third = desk.account.topoff_id
+    assert third
+    assert desk.call().verdict.reason is Reason.EMPTY_OVERDRAFT_USED
+    assert desk.account.topoff_id == third
+    calls = [e.ref for e in desk.ledger.log.entries(desk.id) if e.type is EntryType.CALL_DROPPED]
+    records = [desk.ledger.calls.find(call_sid)[0].record for call_sid in calls]
+    assert [record.topoff_requested for record in records] == [True, False]
+    assert all(decide(record.standing) == record.verdict for record in records)
+    said = "the balance was below the threshold of 5, so a top-off of 6 credits was requested"
+    assert [said in explain_decision(record) for record in records] == [True, False]
+    desk.paid_topoff()
+    assert desk.call().verdict.reason is Reason.OVERDRAFT
+    assert audit_ledger(desk.ledger) == []
+
+
 # R7: never two
 
 
@@ -81,7 +122,7 @@ def test_r7_a_payment_that_does_not_fit_is_not_credited(desk: Desk, wrong: Payme
     intent = wrong.payment_intent or f"pi_{topoff_id}"
     payment = Payment(intent, wrong.amount_minor, wrong.currency, wrong.customer, "")
     with pytest.raises(PaymentMismatch):
-        desk.ledger.topoffs.settle_topoff(topoff_id, payment)
+        desk.ledger.topoffs.settle_topoff(topoff_id, payment, price_minor=PRICE_MINOR)
     assert desk.account.balance == 0
 
 
@@ -148,6 +189,33 @@ def test_r8_a_retry_by_hand_unblocks_once_it_succeeds(desk: Desk) -> None:
     unblocked = desk.account
     assert (unblocked.blocked_by, unblocked.incident_id) == (None, "")
     assert retry(desk.id, incident_id) is RetryAnswer.NO_SUCH_INCIDENT
+
+
+@pytest.mark.parametrize(
+    ("own_price", "agreed", "answer"),
+    [
+        ("", AgreedCharge(20, 25, 25), RetryAnswer.REQUESTED),
+        ("", AgreedCharge(21, 25, 25), RetryAnswer.CHANGED),
+        ("", AgreedCharge(20, 20, 25), RetryAnswer.CHANGED),
+        ("", AgreedCharge(-1, -1, 25), RetryAnswer.CHANGED),
+        ("35", AgreedCharge(20, 35, 25), RetryAnswer.REQUESTED),
+        ("35", AgreedCharge(20, 25, 25), RetryAnswer.CHANGED),
+        ("35", None, RetryAnswer.REQUESTED),
+    ],
+)
+def test_r8_a_retry_charges_what_was_agreed_to_or_nothing(
+    desk: Desk, own_price: str, agreed: AgreedCharge | None, answer: RetryAnswer
+) -> None:
+    desk.open(allotment=4).card().topoff(amount=20)
+    incident_id = desk.failed_topoff(desk.decline)
+    if own_price:
+        desk.ledger.accounts.update_account(desk.id, price_minor=own_price)
+    entries = len(list(desk.ledger.log.entries(desk.id)))
+    topoffs = desk.ledger.topoffs
+    assert topoffs.request_topoff(desk.id, incident_id, agreed=agreed) is answer
+    is_requested = answer is RetryAnswer.REQUESTED
+    assert bool(desk.account.topoff_id) == is_requested
+    assert len(list(desk.ledger.log.entries(desk.id))) == entries + is_requested
 
 
 def test_r8_switching_off_resolves(desk: Desk) -> None:

@@ -84,7 +84,7 @@ class Buyer:
         return [StripeEvent.read(fields) for fields in reversed(wanted)]
 
     def tell(self, *events: StripeEvent) -> list[EventOutcome]:
-        return [apply_event(event, self.ledger) for event in events]
+        return [apply_event(event, self.ledger, price_minor=PRICE_MINOR) for event in events]
 
     def hear(self) -> None:
         """Tell the ledger all there is, and do what is owed now."""

@@ -22,7 +22,7 @@ from gatekeeper.payments.subscriptions import (
 )
 from gatekeeper.payments.telling import apply_event
 from tests.conftest import MovableClock
-from tests.payments.till import Till
+from tests.payments.till import PRICE_MINOR, Till
 from tests.sandbox.stripe.subscribing import Subscriber, at, item_of
 
 STARTER, PRO = 100, 250
@@ -85,7 +85,7 @@ class Member:
     def hear(self) -> None:
         """Tell the ledger each event once and in order, and do what is owed."""
         for event in self.events():
-            apply_event(event, self.ledger)
+            apply_event(event, self.ledger, price_minor=PRICE_MINOR)
         self.read_owed()
 
     def read(self) -> SubscriptionOutcome:

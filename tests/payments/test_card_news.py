@@ -15,7 +15,7 @@ from gatekeeper.payments.events import StripeEvent
 from gatekeeper.payments.telling import EventOutcome, apply_event
 from tests.conftest import MovableClock
 from tests.payments.buyers import Buyer
-from tests.payments.till import Debtor, Till
+from tests.payments.till import PRICE_MINOR, Debtor, Till
 
 MASTERCARD = "5555 5555 5555 4444"
 
@@ -97,7 +97,7 @@ def test_the_next_attempt_finds_no_payment_method(till: Till) -> None:
 
 def tell_all(till: Till) -> None:
     for event in till.stripe.v1.events.list({"limit": 100}).data:
-        apply_event(StripeEvent.read(event.to_dict()), till.ledger)
+        apply_event(StripeEvent.read(event.to_dict()), till.ledger, price_minor=PRICE_MINOR)
 
 
 def read(till: Till, debtor: Debtor) -> CardOutcome:
@@ -151,6 +151,14 @@ def test_a_reissued_card_is_the_same_card(holder: Holder, last4: str | None) -> 
     assert (holder.card.last4, holder.card.expiry) == (last4 or "4242", "07/2041")
     assert holder.card.payment_method == before.payment_method
     assert holder.hear_of_the_card() is CardOutcome.NOT_OWED
+
+
+def test_a_reissued_card_may_have_another_number_alone(holder: Holder) -> None:
+    month, year = map(int, holder.card.expiry.split("/"))
+    method = holder.card.payment_method
+    holder.till.control.reissue_card(method, exp_month=month, exp_year=year, last4="1881")
+    assert holder.hear_of_the_card() is CardOutcome.UPDATED
+    assert (holder.card.last4, holder.card.expiry) == ("1881", f"{month:02d}/{year}")
 
 
 def test_a_card_that_somebody_changed_at_stripe(holder: Holder, till: Till) -> None:
@@ -285,6 +293,50 @@ def test_news_that_come_while_stripe_is_asked_are_still_owed(holder: Holder, til
     assert holder.follow() is CardOutcome.REMOVED
 
 
+def test_a_card_saved_while_the_old_one_is_asked_about_is_kept(holder: Holder, till: Till) -> None:
+    """Without any news of it: what was asked about is another card than the account's by now."""
+    old, new = holder.card, Card(holder.card.customer, "pm_new", "visa", "1881", "01/2032")
+    holder.detach()
+    holder.tell(*holder.events())
+    till.control.add_fault(
+        "hang_after", method="GET", path=f"/v1/payment_methods/{old.payment_method}"
+    )
+    with ThreadPoolExecutor(1) as pool:
+        job = pool.submit(holder.follow)
+        assert till.control.held(count=1, wait_s=10)
+        holder.ledger.accounts.set_card(holder.id, new)
+        till.control.release()
+        assert job.result() is CardOutcome.NO_CARD
+    assert (holder.card, holder.is_owed) == (new, False)
+
+
+def test_only_the_news_that_were_read_are_struck_off(holder: Holder, till: Till) -> None:
+    """Those that came after Stripe was asked are owed, also where nothing was written."""
+    holder.ledger.accounts.set_card(holder.id, Card("cus_live", "pm_live", "visa", "1111", ""))
+    holder.ledger.owed.note_owed(holder.id, card_task(holder.id))
+    till.control.add_fault("hang_after", method="GET", path="/v1/customers/cus_live")
+    with ThreadPoolExecutor(1) as pool:
+        job = pool.submit(holder.follow)
+        assert till.control.held(count=1, wait_s=10)
+        holder.ledger.owed.note_owed(holder.id, card_task(holder.id))
+        till.control.release()
+        assert job.result() is CardOutcome.NOT_AT_STRIPE
+    assert holder.is_owed
+
+
+@pytest.mark.parametrize("path", ["/v1/customers/cus_\\w+", "/v1/payment_methods/pm_\\w+"])
+def test_a_request_that_stripe_refuses_says_nothing_of_the_card(
+    holder: Holder, till: Till, path: str
+) -> None:
+    """It is not the 404 of a customer or card that is not there."""
+    holder.tell(*holder.events())
+    holder.ledger.owed.note_owed(holder.id, card_task(holder.id))
+    till.control.add_fault("error_before", method="GET", path=path, status=400)
+    with pytest.raises(CardUnreadable, match=r"^the card of acct_\w+ cannot be read: "):
+        holder.follow()
+    assert (holder.last4, holder.is_owed) == ("4242", True)
+
+
 @pytest.mark.parametrize("path", ["/v1/customers/cus_\\w+", "/v1/payment_methods/pm_\\w+"])
 def test_without_stripe_nothing_changes_and_it_stays_owed(
     holder: Holder, till: Till, path: str
@@ -358,4 +410,7 @@ def test_a_detached_card_that_was_nobodys_is_nothing_to_us(till: Till, before: o
         "type": "payment_method.detached",
         "data": {"object": {"id": "pm_1", "customer": None}, "previous_attributes": before},
     }
-    assert apply_event(StripeEvent.read(event), till.ledger) is EventOutcome.IGNORED
+    assert (
+        apply_event(StripeEvent.read(event), till.ledger, price_minor=PRICE_MINOR)
+        is EventOutcome.IGNORED
+    )

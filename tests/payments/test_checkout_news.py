@@ -335,7 +335,12 @@ def test_a_refund_takes_credits_back(buyer: Buyer, credited: bool) -> None:
     payment_intent = event.facts["payment_intent"]
     for _ in range(2):
         buyer.till.stripe.v1.refunds.create({"payment_intent": payment_intent, "amount": 2500})
-        run = correct_payment(payment_intent, ledger=buyer.ledger, stripe=buyer.till.stripe)
+        run = correct_payment(
+            payment_intent,
+            ledger=buyer.ledger,
+            stripe=buyer.till.stripe,
+            price_minor=PRICE_MINOR,
+        )
         assert (run.outcome, run.credits, run.account) == ("clawed_back", -100, buyer.id)
     buyer.tell(*buyer.events(), event)
     buyer.finish(visit_id)
@@ -349,6 +354,11 @@ def test_a_refund_of_a_purchase_that_is_no_longer_kept_is_told_to_on_call(buyer:
     payment_intent = buyer.visit(visit_id).payment_intent
     buyer.ledger.checkouts.forget(visit_id)
     buyer.till.stripe.v1.refunds.create({"payment_intent": payment_intent, "amount": 2500})
-    run = correct_payment(payment_intent, ledger=buyer.ledger, stripe=buyer.till.stripe)
+    run = correct_payment(
+        payment_intent,
+        ledger=buyer.ledger,
+        stripe=buyer.till.stripe,
+        price_minor=PRICE_MINOR,
+    )
     assert (run.outcome, run.reference) == ("unknown_purchase", visit_id)
     assert buyer.account.balance == BOUGHT

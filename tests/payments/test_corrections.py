@@ -23,7 +23,7 @@ from gatekeeper.payments.reversals import PaymentUnreadable, read_payment, read_
 from gatekeeper.sandbox.valkey import EmbeddedValkey
 from tests.e2e.pausing_proxy import Fate, PausingProxy, When
 from tests.payments.members import new_call
-from tests.payments.till import AMOUNT_MINOR, CREDITS, Debtor, Till
+from tests.payments.till import AMOUNT_MINOR, CREDITS, PRICE_MINOR, Debtor, Till
 
 REFUNDS = "/v1/refunds"
 DISPUTES = "/v1/disputes"
@@ -59,7 +59,10 @@ class Desk:
     def correct(self, ledger: Ledger | None = None) -> CorrectionResult:
         """Run the job once."""
         return correct_payment(
-            self.payment_intent, ledger=ledger or self.till.ledger, stripe=self.till.stripe
+            self.payment_intent,
+            ledger=ledger or self.till.ledger,
+            stripe=self.till.stripe,
+            price_minor=PRICE_MINOR,
         )
 
     def outcome(self) -> tuple[str, int]:
@@ -314,7 +317,9 @@ def test_while_stripe_is_away_the_work_stays_owed(
 
 def test_a_payment_that_stripe_does_not_know_is_told_to_on_call_and_struck_off(till: Till) -> None:
     till.ledger.owed.note_owed("pi_0", correction_task("pi_0"))
-    result = correct_payment("pi_0", ledger=till.ledger, stripe=till.stripe)
+    result = correct_payment(
+        "pi_0", ledger=till.ledger, stripe=till.stripe, price_minor=PRICE_MINOR
+    )
     assert result == CorrectionResult(CorrectionOutcome.NOT_AT_STRIPE)
     assert result.outcome.needs_a_person
     assert not till.ledger.owed.is_owed("pi_0", correction_task("pi_0"))

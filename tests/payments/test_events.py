@@ -16,7 +16,7 @@ from gatekeeper.payments.events import (
     parse_event,
 )
 from gatekeeper.payments.telling import EventOutcome, apply_event
-from tests.payments.till import Debtor, Till
+from tests.payments.till import PRICE_MINOR, Debtor, Till
 
 CONFIRM = r"/v1/payment_intents/pi_\w+/confirm"
 SUCCEEDED = "payment_intent.succeeded"
@@ -30,7 +30,9 @@ def event_of(till: Till, event_type: str) -> dict[str, Any]:
 
 
 def tell(till: Till, event_type: str) -> EventOutcome:
-    return apply_event(StripeEvent.read(event_of(till, event_type)), till.ledger)
+    return apply_event(
+        StripeEvent.read(event_of(till, event_type)), till.ledger, price_minor=PRICE_MINOR
+    )
 
 
 def charge_and_die(till: Till, debtor: Debtor) -> None:
@@ -93,7 +95,7 @@ def test_a_failure_that_arrives_after_the_success_changes_nothing(till: Till) ->
     failed_later = _as_event(till, debtor, PAYMENT_FAILED)
     till.control.settle_payment(till.topoff(debtor).payment_intent, "succeed")
     assert tell(till, SUCCEEDED) is EventOutcome.CREDITED
-    assert apply_event(failed_later, till.ledger) is EventOutcome.REPEATED
+    assert apply_event(failed_later, till.ledger, price_minor=PRICE_MINOR) is EventOutcome.REPEATED
     till.assert_credited_once(debtor)
 
 
@@ -101,7 +103,7 @@ def test_a_success_that_arrives_after_the_failure_is_credited(till: Till) -> Non
     debtor = till.debtor(outcome={"outcome": "processing"})
     till.charge(debtor)
     failed_first = _as_event(till, debtor, PAYMENT_FAILED)
-    assert apply_event(failed_first, till.ledger) is EventOutcome.FAILED
+    assert apply_event(failed_first, till.ledger, price_minor=PRICE_MINOR) is EventOutcome.FAILED
     till.control.settle_payment(till.topoff(debtor).payment_intent, "succeed")
     assert tell(till, SUCCEEDED) is EventOutcome.CREDITED
     assert till.account(debtor).balance == 200
@@ -171,7 +173,7 @@ def test_money_that_does_not_fit_is_credited_to_nobody(
     charge_and_die(till, debtor)
     event = event_of(till, SUCCEEDED)
     event["data"]["object"].update(change)
-    outcome = apply_event(StripeEvent.read(event), till.ledger)
+    outcome = apply_event(StripeEvent.read(event), till.ledger, price_minor=PRICE_MINOR)
     assert outcome is EventOutcome.MISMATCH
     assert till.account(debtor).balance == 0
 
@@ -191,7 +193,7 @@ def test_other_peoples_payments_are_ignored(till: Till, metadata: dict[str, str]
     event = event_of(till, SUCCEEDED)
     event["data"]["object"]["metadata"] = metadata
     read = StripeEvent.read(event)
-    assert apply_event(read, till.ledger) is EventOutcome.IGNORED
+    assert apply_event(read, till.ledger, price_minor=PRICE_MINOR) is EventOutcome.IGNORED
     assert read.facts["account"] == ""
 
 
@@ -203,14 +205,14 @@ def test_a_top_off_of_another_deployment_is_told_apart(till: Till) -> None:
         "topoff": "acct_00000000000b-0123456789ab",
         "account": "acct_00000000000b",
     }
-    outcome = apply_event(StripeEvent.read(event), till.ledger)
+    outcome = apply_event(StripeEvent.read(event), till.ledger, price_minor=PRICE_MINOR)
     assert outcome is EventOutcome.UNKNOWN_TOPOFF
 
 
 def test_other_types_are_ignored_whatever_they_are_about(till: Till) -> None:
     for event_type in ("customer.updated", "invoice.paid", "something.of.tomorrow"):
         event = StripeEvent.read(_envelope(event_type, {"anything": 1}))
-        assert apply_event(event, till.ledger) is EventOutcome.IGNORED
+        assert apply_event(event, till.ledger, price_minor=PRICE_MINOR) is EventOutcome.IGNORED
 
 
 @pytest.mark.parametrize(
@@ -227,7 +229,7 @@ def test_news_of_refunds_and_disputes_are_owed(
 ) -> None:
     event = StripeEvent.read(_envelope(event_type, about))
     for _ in range(2):
-        assert apply_event(event, till.ledger) is EventOutcome.OWED
+        assert apply_event(event, till.ledger, price_minor=PRICE_MINOR) is EventOutcome.OWED
     assert till.ledger.owed.is_owed("pi_1", "correction:pi_1")
 
 
@@ -236,7 +238,7 @@ def test_money_that_no_payment_intent_moved_is_nothing_to_us(
     till: Till, payment_intent: str | None
 ) -> None:
     event = StripeEvent.read(_envelope("charge.refunded", {"payment_intent": payment_intent}))
-    assert apply_event(event, till.ledger) is EventOutcome.IGNORED
+    assert apply_event(event, till.ledger, price_minor=PRICE_MINOR) is EventOutcome.IGNORED
 
 
 @pytest.mark.parametrize(
@@ -250,7 +252,7 @@ def test_news_of_subscriptions_that_drive_no_account_are_nothing_to_us(
     till: Till, event_type: str, about: dict[str, Any]
 ) -> None:
     event = StripeEvent.read(_envelope(event_type, about))
-    assert apply_event(event, till.ledger) is EventOutcome.IGNORED
+    assert apply_event(event, till.ledger, price_minor=PRICE_MINOR) is EventOutcome.IGNORED
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from gatekeeper.payments.subscriptions import (
 from gatekeeper.payments.telling import EventOutcome, apply_event
 from tests.conftest import MovableClock
 from tests.payments.members import PRO, STARTER, Member, connect_to_nobody, new_call
-from tests.payments.till import Till
+from tests.payments.till import PRICE_MINOR, Till
 from tests.sandbox.stripe.subscribing import MID_FEBRUARY, at
 
 TURN = "2027-02-28T09:00"
@@ -61,7 +61,7 @@ def test_events_in_any_order_end_in_what_stripe_says_last(member: Member, order:
     assert len(events) > 10
     told = {"reversed": events[::-1], "doubled": events * 2, "the last": events[-1:]}
     for event in told.get(order, events):
-        apply_event(event, member.ledger)
+        apply_event(event, member.ledger, price_minor=PRICE_MINOR)
         if order == "one by one":
             member.read_owed()
     member.read_owed()
@@ -135,7 +135,7 @@ def test_news_that_come_while_an_account_is_linked_are_heeded(member: Member) ->
         assert member.control.held(count=1, wait_s=10)
         member.customer.switch(member.subscription, member.customer.pro)
         for event in member.events():
-            apply_event(event, member.ledger)
+            apply_event(event, member.ledger, price_minor=PRICE_MINOR)
         member.control.release()
         assert linking.result().allotment == PRO
     assert member.allotment == PRO
@@ -190,9 +190,9 @@ def test_a_subscription_that_cannot_be_followed_changes_nothing_and_stays_owed(
 
 def test_news_of_a_subscription_that_drives_nobody_are_nothing(member: Member) -> None:
     member.customer.subscribe()
-    assert {apply_event(event, member.ledger) for event in member.events()} == {
-        EventOutcome.IGNORED
-    }
+    assert {
+        apply_event(event, member.ledger, price_minor=PRICE_MINOR) for event in member.events()
+    } == {EventOutcome.IGNORED}
 
 
 def test_a_job_for_an_account_that_is_not_linked_strikes_itself_off(member: Member) -> None:

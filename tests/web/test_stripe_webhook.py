@@ -44,7 +44,7 @@ def client_of(ledger: Ledger) -> FlaskClient:
     app = Flask(__name__)
     recorder = Recorder(ledger, NumberBook(ledger), Decision.ANSWER)
     outage = Outage(ledger, recorder, Journal())
-    webhook = stripe_webhook_blueprint(ledger, SECRETS, outage)
+    webhook = stripe_webhook_blueprint(ledger, SECRETS, outage, price_minor=25)
     app.register_blueprint(webhook)
     return app.test_client()
 

@@ -33,10 +33,21 @@ local function look_at_cap(account, default_price, currency)
   end
 end
 
--- Let an account that had no period enter one. What was charged before it began counts in none.
+-- Count from now on by the period that begins at `start_ms`: of an account without a period of its
+-- own. What was charged before that counts no more.
+local function count_spending_from(start_ms)
+  local f = redis.call('HMGET', ACCOUNT, 'spent_start_ms', 'cycle_start_ms')
+  if tonumber(start_ms) > tonumber(f[1] or f[2]) then
+    redis.call('HSET', ACCOUNT, 'spent_start_ms', start_ms)
+    redis.call('HDEL', ACCOUNT, 'spent_minor', 'cap_told')
+  end
+end
+
+-- Let an account that had no period enter one.
 local function enter_period(start_ms)
+  count_spending_from(start_ms)
+  redis.call('HDEL', ACCOUNT, 'spent_start_ms')
   if tonumber(start_ms) > tonumber(redis.call('HGET', ACCOUNT, 'cycle_start_ms')) then
     redis.call('HSET', ACCOUNT, 'cycle_start_ms', start_ms)
-    redis.call('HDEL', ACCOUNT, 'spent_minor', 'cap_told')
   end
 end

@@ -13,7 +13,7 @@ local function begin_period(account, granted, start_ms, last_start_ms)
   end
   apply(account, tonumber(granted), 0)
   redis.call('HSET', ACCOUNT, 'cycle_start_ms', start_ms, 'cycle_granted', granted)
-  redis.call('HDEL', ACCOUNT, 'withheld', 'spent_minor', 'capped', 'cap_told')
+  redis.call('HDEL', ACCOUNT, 'withheld', 'spent_minor', 'spent_start_ms', 'capped', 'cap_told')
   redis.call('HINCRBY', ACCOUNT, 'cycle_no', 1)
   append(account, 'cycle_started', granted, 0, start_ms, 'cycle_started')
   forget_warnings(account)

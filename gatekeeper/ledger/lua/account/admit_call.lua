@@ -35,14 +35,18 @@ local function answer(code, reason)
   return reply('decided', record, account.allotment, account.purchased, account.custom)
 end
 
+-- A balance that no call can lower any more has no debit that would look at the threshold: so such a
+-- drop does, or the account would stay empty for ever.
 local function drop(code, reason)
-  local record = (ended_first and 'c' or 'o') .. 'D' .. code .. 'n0 ' .. explain(account, false)
+  local due = code == 'ou' and topoff_is_due(account, account.balance)
+  local record = (ended_first and 'c' or 'o') .. 'D' .. code .. 'n0 ' .. explain(account, due)
   redis.call('SET', KEYS[9], record, 'EX', ARGV[7])
   append(account, 'call_dropped', 0, 0, ARGV[5], reason, ARGV[6], record, ARGV[8])
   if code ~= 'su' and not account.drop_told then
     redis.call('HSET', ACCOUNT, 'drop_told', '1')
     notify('calls_dropped', 'reason', reason, 'balance', account.balance)
   end
+  if due then request_topoff(account, 'automatic') end
   return reply('decided', record, account.allotment, account.purchased, account.custom)
 end
 

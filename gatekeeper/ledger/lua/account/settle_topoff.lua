@@ -1,9 +1,11 @@
 -- Credit a successful charge, once, whoever reports it first (R7, R10). Resolves the incident. What
--- was charged counts against the spending cap in the period in which this is told.
+-- was charged counts against the spending cap in the period in which this is told. That is noted for
+-- an account without a cap too: one may be set before the period ends.
 -- KEYS[9] top-off   KEYS[10] a second new notice
 -- ARGV[5] top-off id   ARGV[6] PaymentIntent   ARGV[7] amount, minor units   ARGV[8] currency
 -- ARGV[9] customer   ARGV[10] the last four digits of the card charged, '' = as saved
--- ARGV[11] id of the second notice
+-- ARGV[11] id of the second notice   ARGV[12] default price of a credit, minor units
+-- ARGV[13] start of the period by the account's anchor that contains now, ms
 -- Replies {'unknown_topoff'} or {status, allotment, purchased}
 --   'settled'    credited now
 --   'repeated'   credited before
@@ -40,8 +42,9 @@ unblock(account, 'topoff_succeeded')
 forget_warnings(account)
 notify('topoff_succeeded', 'credits', credits, 'amount_minor', ARGV[7], 'currency', ARGV[8],
   'card_last4', last4, 'balance', account.balance)
+if redis.call('HEXISTS', ACCOUNT, 'cycle_end_ms') == 0 then count_spending_from(ARGV[13]) end
 redis.call('HINCRBY', ACCOUNT, 'spent_minor', ARGV[7])
 NEW_NOTICE, NEW_ID = KEYS[10], ARGV[11]
-look_at_cap(account, tonumber(ARGV[7]) / credits, ARGV[8])
+look_at_cap(account, ARGV[12], ARGV[8])
 strike('charge:' .. ARGV[5])
 return reply('settled')

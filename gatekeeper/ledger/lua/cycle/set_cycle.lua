@@ -9,7 +9,7 @@
 --   'driven': a subscription says all this, and nothing was changed
 -- Writes the account, an entry if anything is other than it was, one for credits granted now; owes
 -- the turn of the cycle. An account that had no cycle begins with this period, which has granted
--- nothing yet.
+-- nothing yet; so calls that it had before give no credit back to it.
 
 local account = read_account()
 if not account then return { 'unknown_account' } end
@@ -27,6 +27,7 @@ redis.call('HSET', ACCOUNT, 'allotment_size', ARGV[5])
 if not f[2] then
   enter_period(ARGV[8])
   redis.call('HSET', ACCOUNT, 'cycle_start_ms', ARGV[8], 'cycle_granted', 0)
+  redis.call('HINCRBY', ACCOUNT, 'cycle_no', 1)
 end
 if rise > 0 then raise_allotment(account, rise, ARGV[5], ARGV[8]) end
 end_cycle_at(ARGV[9])
