@@ -26,14 +26,14 @@ from sqlalchemy import (
 )
 
 from gatekeeper.history.engine import writing
-from gatekeeper.history.tables import calls, entries, meter_readings, positions
+from gatekeeper.history.tables import accounts, calls, entries, meter_readings, positions
 from gatekeeper.ledger.ledger import Ledger
 
 _PREFIX: Final = "acct_"
 #: A copy keeps so much of its original's id. New ids have no "i", so none of these is taken.
 _KEPT: Final = len(_PREFIX) + 9
 _PAGE: Final = 2000
-_NAMES_ACCOUNT: Final = ("account_id", "ref", "cause")
+_NAMES_ACCOUNT: Final = ("account_id", "ref", "cause", "incident_id")
 
 Rename = Callable[[str], str]
 
@@ -62,7 +62,7 @@ class ManyDays:
         """Copy every account in history, which has the whole log as it was."""
         with writing(engine) as connection:
             for number, tag in enumerate(self._tags, start=1):
-                for table in (entries, calls, meter_readings):
+                for table in (entries, calls, meter_readings, accounts):
                     connection.execute(self._copy_rows(table, number, tag))
             self._renumber(connection)
 

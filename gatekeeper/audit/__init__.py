@@ -18,7 +18,8 @@ like a difference:
 4. Last SQL, in one transaction that sees it as of one instant. Whatever the log had lost until
    then is in it. What is in the log and not behind SQL's position must be in SQL; what is in SQL
    must be in the log, from the oldest entry that was left when its reading ended to the last one
-   that was read.
+   that was read. The directory, as of the same instant, is what the entries up to SQL's
+   position tell, or later where it was filled from the ledger (directory.py).
 
 Memory does not grow with the number of entries: what was read of the ledger is sorted by account
 in a temporary file (spool.py), SQL is streamed by its key, and the accounts are then looked at one

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Engine
 
 from gatekeeper.audit.by_account import ByAccount
 from gatekeeper.audit.difference import Difference
+from gatekeeper.audit.directory import DirectoryAudit, last_told
 from gatekeeper.audit.kept_calls import KeptCallsAudit
 from gatekeeper.audit.ledger_reading import LedgerReading, LogReading, OnRead, read_ledger
 from gatekeeper.audit.spool import open_spool
@@ -132,6 +134,7 @@ class _Run:
         calls = StoredCallsAudit()
         records = (row[1:] for row in self._streams.kept_calls.take(account_id))
         kept = KeptCallsAudit(records, entry_position(reading[1]))
+        directory = self._directory_audit(account_id)
         for in_sql, in_log in self._entries(account_id):
             stores.add(in_sql, in_log)
             if in_sql is not None:
@@ -140,6 +143,8 @@ class _Run:
             assert line is not None  # noqa: S101 - one of each pair is there
             account.add(line)
             kept.add(line)
+            # A listing was made of what had been in the log.
+            directory.add(in_log or line)
         self._count(account_id, stores)
         topoffs, owed = self._topoffs(account_id, account)
         kept_since_ms = self._reading.kept_since_ms
@@ -148,6 +153,7 @@ class _Run:
         )
         yield from stores.differences()
         yield from kept.differences()
+        yield from directory.differences(calls.last_call())
         yield from calls.differences(
             self._streams.stored_calls.take(account_id), self._streams.readings.take(account_id)
         )
@@ -160,13 +166,36 @@ class _Run:
             stores.add(in_sql, in_log)
             first = first or in_sql or in_log
         self._count(account_id, stores)
-        self._streams.skip_records(account_id)
+        row = self._row(account_id)
+        has_records = self._streams.skip_records(account_id)
         if account_id in self._reading.lost:
             return
-        if first is None:
+        shard = self._shard(account_id)
+        listed_at = self._reading.listed_at[shard]
+        if first is not None:
+            if (first.id_ms, first.id_seq) <= listed_at:
+                yield "has entries, but there is no such account"
+        elif has_records:
             yield "has records, but neither entries nor an account"
-        elif (first.id_ms, first.id_seq) <= self._reading.listed_at[self._shard(account_id)]:
-            yield "has entries, but there is no such account"
+        elif row is not None and not listed_at < last_told(row) <= self._end(shard):
+            yield "is listed in the directory, but there is no such account"
+
+    def _directory_audit(self, account_id: str) -> DirectoryAudit:
+        account, up_to = self._reading.accounts[account_id]
+        shard = self._shard(account_id)
+        copied = self._copied(shard)
+        return DirectoryAudit(
+            account,
+            self._row(account_id),
+            up_to=entry_position(up_to),
+            copied=copied,
+            known_to=max(copied, self._reading.logs[shard].end),
+            end=lambda: self._end(shard),
+        )
+
+    def _row(self, account_id: str) -> Mapping[str, Any] | None:
+        """Take the account's row of the directory, if there is one."""
+        return next((row for _, row in list(self._streams.listings.take(account_id))), None)
 
     def _entries(self, account_id: str) -> Iterator[Pair]:
         stored = self._streams.stored.take(account_id)
@@ -243,6 +272,10 @@ class _Run:
                 f"shard {shard}: the log has {behind} entries behind {position.entry_id}, where SQL"
                 f" ends, but {written} were written"
             )
+
+    def _end(self, shard: int) -> Place:
+        """Read how far a log goes by now."""
+        return entry_position(self._ledger.log.end(shard))
 
     def _copied(self, shard: int) -> Place:
         position = self._streams.positions.get(shard, LOG_START)

@@ -35,6 +35,7 @@ class StoredCallsAudit:
     def __init__(self) -> None:
         self._calls: dict[str, Call] = {}
         self._problems: list[str] = []
+        self._seen_at_ms = 0
 
     def add(self, line: Line) -> None:
         """Take in the next entry that SQL has."""
@@ -45,9 +46,18 @@ class StoredCallsAudit:
             call = self._calls.get(line.ref)
             if call is None:
                 call = self._calls[line.ref] = call_begun_by(entry)
+                self._seen_at_ms = max(self._seen_at_ms, entry.at_ms)
             add_entry(call, entry, hung_up_below_s=HUNG_UP_BELOW_S)
         except ValueError as error:
             self._problems.append(f"entry {line.id} cannot be understood: {error}")
+
+    def last_call(self) -> tuple[int, int]:
+        """Tell when the last call began, and when it may have seemed to; to be asked first.
+
+        They differ where a later entry of a call has an earlier time, as two servers' clocks may.
+        """
+        began_at_ms = max((call.started_at_ms for call in self._calls.values()), default=0)
+        return began_at_ms, self._seen_at_ms
 
     def differences(self, calls: Iterable[Row], readings: Iterable[Row]) -> Iterator[str]:
         """Name what differs, one line each, given the account's rows (see history/replay.py)."""

@@ -9,8 +9,10 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, func, select
 
+from gatekeeper.domain.account_audit import entry_position
 from gatekeeper.domain.call import Direction
 from gatekeeper.domain.entry import Entry
+from gatekeeper.history import call_writer
 from gatekeeper.history.batch import Row, batch, rows_of, update_batch, write_batch
 from gatekeeper.history.listing import Listing, add_entry, read_places, write_places
 from gatekeeper.history.tables import accounts, calls
@@ -23,8 +25,16 @@ _LASTING: Final = tuple(each.name for each in accounts.c if each not in {*_MOVIN
 _TOLD: Final = tuple(each.name for each in accounts.c if each.name not in ("name_key", "places"))
 
 
-def write_directory(connection: Connection, new: Iterable[Entry]) -> None:
-    """Add new entries to the listings of their accounts, each of which is written once."""
+def write_directory(
+    connection: Connection, new: Iterable[Entry], begun: Iterable[call_writer.Place]
+) -> None:
+    """Add new entries, and where their calls are now, to the listings of their accounts.
+
+    Each is written once.
+    """
+    last_calls: dict[str, int] = defaultdict(int)
+    for call in begun:
+        last_calls[call.account_id] = max(last_calls[call.account_id], call.started_at_ms)
     by_account: dict[str, list[Entry]] = defaultdict(list)
     for entry in new:
         by_account[entry.account_id].append(entry)
@@ -32,7 +42,8 @@ def write_directory(connection: Connection, new: Iterable[Entry]) -> None:
     after = [_listing(account_id, before) for account_id in by_account]
     for listing in after:
         for entry in by_account[listing.account_id]:
-            add_entry(listing, entry)
+            add_entry(listing, entry_position(entry.id), entry)
+        listing.note_call(last_calls[listing.account_id])
     _write(connection, before, after)
 
 
@@ -104,8 +115,11 @@ def _parameters(connection: Connection, account_ids: Iterable[str]) -> dict[str,
 def _listing(account_id: str, rows: Mapping[str, Row]) -> Listing:
     """Read an account's listing, or begin one."""
     row = rows.get(account_id)
-    if row is None:
-        return Listing(account_id)
+    return Listing(account_id) if row is None else read_listing(row)
+
+
+def read_listing(row: Mapping[str, Any]) -> Listing:
+    """Read a row of the directory. Raises ValueError."""
     texts = {name: row[name] for name in _TOLD}
     return Listing(**texts, places=read_places(row["places"]))
 

@@ -2,7 +2,8 @@
 
 Each fact remembers the place in the log at which it was told, and only what was told at a later
 place replaces it: so a listing comes out the same whatever the order in which entries are added,
-and what was read from the ledger itself is one more thing told, at the place of the log's end.
+and what was read from the ledger itself is one more thing told, at the place of the log's end. When
+the last call began, its entries do not tell alone: the calls do.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any, Final
 from gatekeeper.domain.account_audit import entry_position
 from gatekeeper.domain.change import Change, read_detail
 from gatekeeper.domain.entry import Entry, EntryType
+from gatekeeper.domain.line import Line
 
 #: An entry's place in its shard's log, as `entry_position` reads it from the entry's id.
 Place = tuple[int, int]
@@ -71,7 +73,7 @@ class Listing:
             self.learn(fact, place, **{name: getattr(other, name) for name in fact.fields})
 
     def note_call(self, at_ms: int) -> None:
-        """Note that a call came in."""
+        """Note when a call began."""
         self.last_call_at_ms = max(self.last_call_at_ms, at_ms)
 
     def note_opened(self, at_ms: int) -> None:
@@ -79,13 +81,10 @@ class Listing:
         self.opened_at_ms = max(self.opened_at_ms, at_ms)
 
 
-def add_entry(listing: Listing, entry: Entry) -> None:
-    """Add what an entry tells of its account."""
-    place = entry_position(entry.id)
+def add_entry(listing: Listing, place: Place, entry: Entry | Line) -> None:
+    """Add what the entry at a place tells of its account, but for calls."""
     listing.learn(Fact.BALANCE, place, balance=entry.allotment + entry.purchased)
     match entry.type:
-        case EntryType.CALL_DEBITED | EntryType.CALL_DROPPED:
-            listing.note_call(entry.at_ms)
         case EntryType.ACCOUNT_OPENED:
             listing.note_opened(entry.at_ms)
             _describe(listing, entry, place)
@@ -97,7 +96,7 @@ def add_entry(listing: Listing, entry: Entry) -> None:
             listing.learn(Fact.INCIDENT, place, incident_id="", incident_at_ms=0)
 
 
-def _change(listing: Listing, entry: Entry, place: Place) -> None:
+def _change(listing: Listing, entry: Entry | Line, place: Place) -> None:
     match entry.cause:
         case Change.DESCRIBED:
             _describe(listing, entry, place)
@@ -107,7 +106,7 @@ def _change(listing: Listing, entry: Entry, place: Place) -> None:
             listing.learn(Fact.SUSPENDED, place, suspended=False)
 
 
-def _describe(listing: Listing, entry: Entry, place: Place) -> None:
+def _describe(listing: Listing, entry: Entry | Line, place: Place) -> None:
     told = read_detail(entry.detail)
     for fact in (Fact.NAME, Fact.EMAIL):
         text = told.text(fact)

@@ -16,7 +16,7 @@ from gatekeeper.domain.line import Line
 from gatekeeper.history.call import Outcome
 from gatekeeper.history.engine import reading
 from gatekeeper.history.store import Position
-from gatekeeper.history.tables import calls, entries, meter_readings, positions
+from gatekeeper.history.tables import accounts, calls, entries, meter_readings, positions
 
 _FETCHED: Final = 2000
 #: What `Replay.calls` yields of a call, in this order.
@@ -64,6 +64,14 @@ class Replay:
         if account_id is not None:
             query = query.where(meter_readings.c.account_id == account_id)
         return map(tuple, self._stream(query.order_by(*meter_readings.primary_key)))
+
+    def listings(self, account_id: str | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield each account's id and its row of the directory."""
+        query = select(accounts)
+        if account_id is not None:
+            query = query.where(accounts.c.account_id == account_id)
+        rows = self._stream(query.order_by(accounts.c.account_id))
+        return ((row.account_id, row._asdict()) for row in rows)
 
     def _stream(self, query: Select[Any]) -> Iterator[Any]:
         return iter(self._connection.execute(query, execution_options={"yield_per": _FETCHED}))

@@ -205,4 +205,4 @@ def _let_a_failed_charge_succeed_late(ledger: Ledger, account_id: str) -> None:
     topoff = ledger.topoffs.topoff(first)
     paid_minor = topoff.credits * PRICE_MINOR
     payment = Payment(topoff.payment_intent, paid_minor, "usd", CARD.customer, CARD.last4)
-    ledger.topoffs.settle_topoff(first, payment)
+    ledger.topoffs.settle_topoff(first, payment, price_minor=PRICE_MINOR)

@@ -8,18 +8,21 @@ from functools import partial
 import pytest
 from sqlalchemy import Engine, event, select, text
 
+from gatekeeper.domain.call import CallEnd, Reason
 from gatekeeper.domain.change import Change, write_detail
 from gatekeeper.domain.entry import Entry, EntryType
 from gatekeeper.history.directory import (
     Listed,
     Order,
     accounts_page,
+    enlist,
     incident_candidates,
     missing_from_directory,
     search_accounts,
 )
 from gatekeeper.history.drops import drops_since
 from gatekeeper.history.engine import open_history, reading, writing
+from gatekeeper.history.listing import Listing
 from gatekeeper.history.migrations import migrate
 from gatekeeper.history.queries import Page
 from gatekeeper.history.store import LOG_START, record
@@ -128,6 +131,23 @@ def test_whatever_comes_late_the_last_of_the_log_counts(engine: Engine) -> None:
     assert (now.name, now.email, now.balance, now.suspended) == ("New", "old@example.com", 10, True)
 
 
+def test_a_call_that_was_seen_only_by_its_end_is_the_last(engine: Engine) -> None:
+    """As it is where the directory is filled from the calls."""
+    answered, unseen = "CA" + 32 * "1", "CA" + 32 * "2"
+    begin = told(1, EntryType.CALL_DROPPED, ref=answered, cause=Reason.ACCOUNT_SUSPENDED)
+    ends = [
+        told(place, EntryType.CALL_SETTLED, ref=call_sid, cause=CallEnd.BUSY)
+        for place, call_sid in ((5, unseen), (9, answered))
+    ]
+    store(engine, begin)
+    store(engine, *ends)
+    assert listed(engine).last_call_at_ms == ends[0].at_ms
+    with writing(engine) as connection:
+        connection.execute(accounts.delete())
+    enlist(engine, 0, [Listing(ACCOUNT)])
+    assert listed(engine).last_call_at_ms == ends[0].at_ms
+
+
 def test_candidates_are_accounts_whose_last_topoff_failed(engine: Engine) -> None:
     failed = [
         told(number, EntryType.TOPOFF_FAILED, account(number), ref=f"incident-{number}")
@@ -177,6 +197,14 @@ def test_a_search_finds_what_was_typed_and_nothing_else(engine: Engine) -> None:
     assert found("e") == [account(1), account(2)]
     for typed in ("100_", "smiles%gmbh", "/", "'"):
         assert found(typed) == [], typed
+
+
+def test_a_name_is_found_in_either_spelling_of_a_letter(engine: Engine) -> None:
+    """Unicode folds ß to ss; lower case alone does not."""
+    store(engine, opened(1, account(1), "Weiße Zähne"), opened(2, account(2), "STRASSE 7"))
+    for typed, number in {"WEISSE": 1, "weiße": 1, "Straße": 2, "strasse": 2}.items():
+        found = search_accounts(engine, typed).items
+        assert [one.account_id for one in found] == [account(number)], typed
 
 
 def _plan(engine: Engine, ask: Callable[[Engine], object]) -> str:

@@ -18,7 +18,7 @@ from gatekeeper.history.migrations import Tables, examine_tables, migrate
 from gatekeeper.history.queries import BadCursor, entries_page, find_entry, statement_page
 from gatekeeper.history.rows import entry_row
 from gatekeeper.history.store import LOG_START, record
-from gatekeeper.web.portal.statement import statement_line
+from gatekeeper.web.portal.statement import exported_words, statement_line
 from tests.history.older import insert_into_older, migrate_to
 from tests.history.test_cost import FEW, MANY, RATIO_MAX, steps, year
 from tests.history.written import ACCOUNT, OTHER, ms, write
@@ -123,16 +123,20 @@ def test_lines_cost_the_same_with_many_calls(tmp_path_factory: pytest.TempPathFa
     engine.dispose()
 
 
+def _exported(engine: Engine) -> Iterator[str]:
+    return export_statement(engine, ACCOUNT, BERLIN, words=exported_words)
+
+
 def test_an_export_is_complete_and_says_what_was_paid(engine: Engine) -> None:
     paid = replace(
         line(2, EntryType.TOPOFF_SUCCEEDED), detail="4000 usd", cause="pi_1", ref="top-off"
     )
-    failed = replace(line(3, EntryType.TOPOFF_FAILED), detail="4000 usd")
+    failed = replace(line(3, EntryType.TOPOFF_FAILED), detail="4000 usd", cause="declined")
     old = line(1, EntryType.TOPOFF_SUCCEEDED)
     back = replace(line(4, EntryType.CREDITS_CLAWED_BACK), detail="re_1 1050 usd", cause="refund")
     again = replace(line(5, EntryType.CREDITS_RETURNED), detail="re_1 1050 usd", cause="refund")
     store(engine, [line(0), old, paid, failed, back, again])
-    header, *rows = csv.reader(export_statement(engine, ACCOUNT, BERLIN), strict=True)
+    header, *rows = csv.reader(_exported(engine), strict=True)
     assert header == list(STATEMENT_HEADER)
     told = [dict(zip(header, row, strict=True)) for row in rows]
     assert [(each["paid"], each["currency"]) for each in told] == [
@@ -156,6 +160,8 @@ def test_an_export_is_complete_and_says_what_was_paid(engine: Engine) -> None:
         "currency": "USD",
         "reference": "top-off",
         "cause": "pi_1",
+        "what": "Auto top-off",
+        "state": "Paid",
     }
     assert told[5]["cause"] == "'=gift"
 
@@ -179,7 +185,7 @@ def test_a_line_of_a_newer_version_is_shown_as_it_is(engine: Engine) -> None:
         connection.execute(text("UPDATE entries SET type = 'credits_borrowed'"))
     (told,) = statement_page(engine, ACCOUNT).items
     assert (told.type, told.purchased_delta) == ("credits_borrowed", 5)
-    _, row = export_statement(engine, ACCOUNT, BERLIN)
+    _, row = _exported(engine)
     assert "credits_borrowed" in row
     assert statement_line(told).what == "credits_borrowed"
 
