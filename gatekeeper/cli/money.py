@@ -22,7 +22,8 @@ from gatekeeper.cli.parameters import (
 )
 from gatekeeper.cli.unknown_outcome import advised_if_unknown
 from gatekeeper.domain.account import MAX_CREDITS, InvalidSettings, TopoffSettings
-from gatekeeper.domain.money import CreditPrice, minor_of_decimal
+from gatekeeper.domain.money import CreditPrice, format_minor, minor_of_decimal
+from gatekeeper.domain.phrasing import count_credits
 from gatekeeper.ledger.accounts import Accounts
 from gatekeeper.ledger.topoffs import RetryAnswer
 from gatekeeper.payments.cards import fetch_card
@@ -155,7 +156,7 @@ def topoff() -> None:
     type=NumberOrDefault(0, MAX_CREDITS),
     help="How far below zero calls are answered while a top-off can come; default: the amount.",
 )
-@click.option("--cap", help="The most that they may charge in a billing period, such as 100.00.")
+@click.option("--cap", help="The most that they may charge in a billing cycle, such as 100.00.")
 @click.option("--no-cap", is_flag=True, help="Let them charge as often as the threshold asks.")
 @by_option
 @json_option
@@ -207,7 +208,8 @@ def _read_cap(text: str, currency: str) -> int:
 @json_option
 def retry(account_id: str, by: str, *, as_json: bool) -> None:
     """Try again to charge for the top-off that failed last."""
-    ledger = load_parts().ledger
+    parts = load_parts()
+    ledger = parts.ledger
     incident_id = ledger.accounts.account(account_id).incident_id
     answer = ledger.topoffs.request_topoff(account_id, incident_id, by=by)
     if answer is RetryAnswer.NO_SUCH_INCIDENT:
@@ -215,11 +217,14 @@ def retry(account_id: str, by: str, *, as_json: bool) -> None:
     if answer is RetryAnswer.CAPPED:
         raise click.ClickException(
             f"not retried: the spending cap of {account_id} is reached; raise it by `gatekeeper"
-            f" topoff set {account_id} --cap AMOUNT`, or wait for the next billing period"
+            f" topoff set {account_id} --cap AMOUNT`, or wait for the next billing cycle"
         )
     found = ledger.accounts.account(account_id)
+    amount_minor = found.topoff.amount * (found.price_minor or parts.settings.credit_price)
+    price = format_minor(amount_minor, parts.settings.currency)
+    charge = f"{price} for {count_credits(found.topoff.amount)}"
     lines = {
-        RetryAnswer.REQUESTED: "requested again",
+        RetryAnswer.REQUESTED: f"requested again: {charge}",
         RetryAnswer.IN_FLIGHT: "nothing to retry: one is in flight already",
     }
     document = {

@@ -38,12 +38,13 @@ class Forecast:
     """What is used a day, in credits, and in how many days nothing is left.
 
     `over_days` is how many days the rate is that of. `days_left` is None when it lies beyond
-    HORIZON_DAYS.
+    HORIZON_DAYS. `counted` are the credits granted at each reset until then, 0 if there is none.
     """
 
     per_day: float
     over_days: int
     days_left: int | None
+    counted: int = 0
 
 
 def days_to_go_by(used_by_day: Sequence[int]) -> Sequence[int] | None:
@@ -65,7 +66,13 @@ def forecast(used_by_day: Sequence[int], supply: Supply) -> Forecast | None:
         return None
     per_day = sum(days) / len(days)
     left = _days_left(per_day, supply)
-    return Forecast(per_day, len(days), None if left is None else math.floor(left))
+    resets = supply.days_to_reset is not None and (left is None or left >= supply.days_to_reset)
+    return Forecast(
+        per_day,
+        len(days),
+        days_left=None if left is None else math.floor(left),
+        counted=supply.allotment_size if resets else 0,
+    )
 
 
 def _days_left(per_day: float, supply: Supply) -> float | None:

@@ -70,16 +70,28 @@ def decimal_of_minor(amount_minor: int, currency: str) -> str:
 
 
 def minor_of_decimal(text: str, currency: str) -> int:
-    """Read an amount as people type it: "100", "100.50", "1,000". The opposite of the above.
+    """Read an amount as people type it: "100", "100.50", "$1,000", "100 USD".
 
-    Raises ValueError for what is no amount, is below zero, or has more decimals than the currency.
+    The opposite of the above, and of `format_minor`; a bare "$" is any dollar. Raises ValueError
+    for what is no amount, is below zero, or has more decimals than the currency.
     """
-    if not _TYPED.fullmatch(text.strip()):
+    digits = _without_currency(text.strip(), currency.upper())
+    if not _TYPED.fullmatch(digits):
         raise ValueError("an amount is written like 100 or 100.50")
-    amount = Decimal(text.strip().replace(",", "")).scaleb(_decimals(currency.upper()))
+    amount = Decimal(digits.replace(",", "")).scaleb(_decimals(currency.upper()))
     if amount != amount.to_integral_value():
         raise ValueError(f"{currency.upper()} has no smaller unit than that")
     return int(amount)
+
+
+def _without_currency(text: str, code: str) -> str:
+    symbol = _SYMBOLS.get(code)
+    for sign in (code, symbol, symbol[-1]) if symbol else (code,):
+        if text.upper().startswith(sign):
+            return text[len(sign) :].lstrip()
+        if text.upper().endswith(sign):
+            return text[: -len(sign)].rstrip()
+    return text
 
 
 def _decimals(code: str) -> int:

@@ -41,6 +41,7 @@ ENTRY_HEADER: Final = (
 STATEMENT_HEADER: Final = (
     *("id", "time", "type", "allotment_change", "purchased_change"),
     *("allotment", "purchased", "balance", "paid", "currency", "reference", "cause"),
+    *("what", "state"),
 )
 CALL_HEADER: Final = (
     *("call_sid", "started", "number", "decision", "reason", "outcome"),
@@ -72,10 +73,20 @@ def export_entries(
     return csv_of(ENTRY_HEADER, (_entry_cells(entry, zone) for entry in entries))
 
 
-def export_statement(engine: Engine, account_id: str, zone: ZoneInfo) -> Iterator[str]:
-    """Export the lines of an account's statement, newest first. Raises as above."""
+def export_statement(
+    engine: Engine,
+    account_id: str,
+    zone: ZoneInfo,
+    *,
+    words: Callable[[Entry], tuple[str, str]],
+) -> Iterator[str]:
+    """Export the lines of an account's statement, newest first. Raises as above.
+
+    `words` puts an entry into words: what it is, and how it ended.
+    """
     pages = _pages(lambda after: statement_page(engine, account_id, after=after, limit=_PAGE))
-    return csv_of(STATEMENT_HEADER, (_statement_cells(entry, zone) for entry in pages))
+    cells = ((*_statement_cells(entry, zone), *words(entry)) for entry in pages)
+    return csv_of(STATEMENT_HEADER, cells)
 
 
 def export_calls(

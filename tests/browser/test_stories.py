@@ -173,6 +173,7 @@ def _save_settings(
     page.get_by_label("Top-up amount").fill(amount)
     page.get_by_role("textbox", name="spending cap").fill(cap)
     page.get_by_label("Enable Auto Top-Off").check()
+    expect(page.get_by_text(f"but no more than ${float(cap):.2f} in")).to_be_visible()
     page.get_by_role("button", name="Save").click()
 
 

@@ -172,10 +172,9 @@ def test_switching_it_on_below_the_threshold(
     expect(page.get_by_text("charges $4.00 at once")).to_be_visible()
     page.get_by_label("Enable Auto Top-Off").check()
     page.get_by_role("button", name="Save").click()
-    page.get_by_role("link", name="Cancel").click()
-    expect(page.get_by_label("Enable Auto Top-Off")).not_to_be_checked()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_label("Enable Auto Top-Off")).to_be_checked()
     assert desk.requests == []
-    page.get_by_label("Enable Auto Top-Off").check()
     page.get_by_role("button", name="Save").click()
     page.get_by_role("button", name="Save and charge $4.00").click()
     expect(page.get_by_text("A charge of $4.00 is on its way.")).to_be_visible()
@@ -183,6 +182,37 @@ def test_switching_it_on_below_the_threshold(
     page.reload()
     assert desk.requests == ["automatic"]
     assert desk.account.topoff.enabled
+
+
+def test_what_was_shown_while_one_typed_is_saved_without_a_question(
+    settings_page: Callable[[View], Page], desk: SettingsDesk
+) -> None:
+    desk.topoff(threshold=5, amount=20)
+    page = settings_page(View(DESK, "light"))
+    page.get_by_label("Top-up amount").fill("300")
+    expect(page.get_by_text("you agree that $60.00 is charged")).to_be_visible()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Your settings are saved.")).to_be_visible()
+    assert desk.account.topoff.amount == 300
+
+
+@SCRIPTS
+def test_a_price_that_was_not_shown_is_asked_about(
+    settings_page: Callable[[View], Page], desk: SettingsDesk, scripts: bool
+) -> None:
+    """Without scripts, and with them where the price that was typed does not come."""
+    desk.topoff(threshold=5, amount=20)
+    page = settings_page(View(PHONE, "light", scripts=scripts))
+    page.route("**/terms?*", lambda route: route.abort())
+    page.get_by_label("Top-up amount").fill("300")
+    page.get_by_label("Top-up amount").press("Enter")
+    expect(page.get_by_role("heading", name="Save, with $60.00 for each top-off?")).to_be_visible()
+    assert desk.account.topoff.amount == 20
+    if scripts:
+        check_in_every_view(page)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Your settings are saved.")).to_be_visible()
+    assert desk.account.topoff.amount == 300
 
 
 @SCRIPTS

@@ -183,6 +183,9 @@ def test_a_spending_cap_that_is_reached(
     assert "$90.00 of a spending cap of $94.00 used (reached" in shown
     gatekeeper.ok("release")
     assert "spending_cap ($90.00 of $94.00 used)" in gatekeeper.ok("log", account_id)
+    ledger.client.hset(own, "cycle_end_ms", 1)  # that period is over, and no call has come yet
+    assert gatekeeper.json("account", "show", account_id)["topoff"]["spent_minor"] == 0
+    assert "$0.00 of a spending cap of $94.00 used" in gatekeeper.ok("account", "show", account_id)
 
 
 @pytest.fixture
@@ -284,8 +287,9 @@ def test_retry_requests_the_failed_topoff_again_once(
     assert "nothing to retry" in gatekeeper.refused("topoff", "retry", account_id)
     ledger.accounts.set_card(account_id, CARD)
     decline(ledger, switch_on(ledger, account_id, threshold=5, amount=20))
-    document = gatekeeper.json("topoff", "retry", account_id)
-    assert document["result"] == "requested"
+    said = gatekeeper.ok("topoff", "retry", account_id)
+    assert "requested again: $5.00 for 20 credits;" in said
+    document = gatekeeper.json("account", "show", account_id)
     assert document["topoff"]["state"] == "requested"
     assert gatekeeper.json("topoff", "retry", account_id)["result"] == "in_flight"
     assert "in flight already" in gatekeeper.ok("topoff", "retry", account_id)

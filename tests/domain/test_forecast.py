@@ -46,7 +46,24 @@ supplies = st.builds(
     ],
 )
 def test_how_long_credits_last(supply: Supply, days_left: int | None) -> None:
-    assert forecast(STEADY, supply) == Forecast(10.0, 14, days_left)
+    told = forecast(STEADY, supply)
+    assert told is not None
+    assert (told.per_day, told.over_days, told.days_left) == (10.0, 14, days_left)
+
+
+@pytest.mark.parametrize(
+    ("supply", "counted"),
+    [
+        (Supply(100, 0, 90, days_to_reset=5.0), 90),
+        (Supply(300, 0, 300, days_to_reset=30.0), 300),
+        (Supply(40, 0, 90, days_to_reset=5.0), 0),  # used up before the reset
+        (Supply(40, 60), 0),
+    ],
+)
+def test_the_allotments_that_are_counted_are_named(supply: Supply, counted: int) -> None:
+    told = forecast(STEADY, supply)
+    assert told is not None
+    assert told.counted == counted
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,14 @@ def test_no_cent_is_lost(amount_minor: int) -> None:
         ("4,200", "jpy", 4_200),
         ("1.234", "kwd", 1_234),
         ("0", "usd", 0),
+        ("$10", "usd", 1_000),
+        ("10.50 USD", "usd", 1_050),
+        ("usd 10", "usd", 1_000),
+        ("$10", "cad", 1_000),
+        ("CA$ 10", "cad", 1_000),
+        ("€1,000", "eur", 100_000),
+        ("10 €", "eur", 1_000),
+        ("CHF 10", "chf", 1_000),
     ],
 )
 def test_an_amount_that_somebody_typed(text: str, currency: str, amount_minor: int) -> None:
@@ -82,7 +90,8 @@ def test_an_amount_that_somebody_typed(text: str, currency: str, amount_minor: i
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "x", "-1", "+1", "1e3", "100,50", "1,00", ".5", "1.", "1.005", "NaN", "1 000", "$5"),
+        *("", "x", "-1", "+1", "1e3", "100,50", "1,00", ".5", "1.", "1.005", "NaN", "1 000"),
+        *("€5", "$-5", "-$5", "$", "$$5", "USD", "5 EUR", "F 5"),
         "\N{ARABIC-INDIC DIGIT FIVE}",
     ],
 )

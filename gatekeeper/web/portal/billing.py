@@ -17,7 +17,7 @@ from gatekeeper.history.engine import describe_sql_error
 from gatekeeper.history.export import export_statement
 from gatekeeper.history.queries import find_entry
 from gatekeeper.ledger.store import wall_clock_ms
-from gatekeeper.ledger.topoffs import RetryAnswer
+from gatekeeper.ledger.topoffs import AgreedCharge, RetryAnswer
 from gatekeeper.mail.wording import FAILURE_ADVICE
 from gatekeeper.payments.receipts import fetch_receipt_url
 from gatekeeper.payments.stripe_errors import describe
@@ -29,8 +29,9 @@ from gatekeeper.web.portal.cycles import Cycle, cycles_of
 from gatekeeper.web.portal.doorkeeper import Right
 from gatekeeper.web.portal.downloads import csv_download
 from gatekeeper.web.portal.formats import write_day
-from gatekeeper.web.portal.statement import payment_intent_of
+from gatekeeper.web.portal.statement import exported_words, payment_intent_of
 from gatekeeper.web.portal.visitor import acting_for, visitor
+from gatekeeper.web.portal.whole_number import read_whole_number
 
 #: The seed's three rows, in its order; see Outcome.label.
 PROMISED_OUTCOMES: Final = (Outcome.CONVERSATION, Outcome.HUNG_UP, Outcome.DROPPED)
@@ -44,6 +45,11 @@ _SAID: Final = {
     RetryAnswer.NO_SUCH_INCIDENT: ("There is nothing to retry any more.", "good"),
     RetryAnswer.CAPPED: (
         "The spending cap of automatic top-offs is reached, so the charge is not tried again.",
+        "warning",
+    ),
+    RetryAnswer.CHANGED: (
+        "The top-up amount or the price has changed, so nothing was charged. Below stands what a "
+        "retry charges now.",
         "warning",
     ),
 }
@@ -134,8 +140,14 @@ def _add_retry(pages: PortalBlueprint, parts: Parts) -> None:
     @pages.post(f"{_PATH}/retry", right=Right.PAY)
     def retry_charge(account_id: str) -> ResponseReturnValue:
         incident_id = request.form.get("incident", "")
+        # A form that does not say what it would charge agrees with nothing.
+        agreed = AgreedCharge(
+            credits=read_whole_number(request.form.get("credits", "")),
+            price_minor=read_whole_number(request.form.get("price_minor", "")),
+            standard_price_minor=parts.settings.credit_price,
+        )
         answer = parts.ledger.topoffs.request_topoff(
-            account_id, incident_id, by=acting_for(visitor())
+            account_id, incident_id, by=acting_for(visitor()), agreed=agreed
         )
         _log.info("topoff_retried", account=account_id, answer=answer.value)
         flash(*_SAID[answer])
@@ -149,7 +161,7 @@ def _add_receipts(pages: PortalBlueprint, parts: Parts) -> None:
         try:
             entry = find_entry(parts.history, account_id, request.args.get("entry", ""))
             payment = payment_intent_of(entry) if entry else None
-            url = fetch_receipt_url(parts.stripe, payment) if payment else None
+            url = fetch_receipt_url(parts.stripe_for_pages, payment) if payment else None
         except (SQLAlchemyError, stripe.StripeError) as error:
             _log.warning("receipt_unavailable", error=_described(error))
             return _unavailable("The receipt cannot be fetched right now", account_id)
@@ -163,7 +175,7 @@ def _add_export(pages: PortalBlueprint, parts: Parts) -> None:
     @pages.get(f"{_PATH}/history.csv", right=Right.SEE)
     def statement_csv(account_id: str) -> ResponseReturnValue:
         zone = zone_of(parts.ledger.accounts.account(account_id).timezone)
-        lines = export_statement(parts.history, account_id, zone)
+        lines = export_statement(parts.history, account_id, zone, words=exported_words)
         try:
             return csv_download(lines, "billing-history.csv")
         except SQLAlchemyError as error:

@@ -11,11 +11,12 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from gatekeeper.domain.account import Account
-from gatekeeper.domain.forecast import Forecast, Supply, forecast
+from gatekeeper.domain.forecast import Supply, forecast
 from gatekeeper.domain.incident import Incident
 from gatekeeper.domain.money import format_minor
 from gatekeeper.domain.phrasing import count_credits, zone_of
 from gatekeeper.domain.topoff import Topoff
+from gatekeeper.history.drops import count_drops
 from gatekeeper.history.engine import describe_sql_error
 from gatekeeper.history.meter import NOTHING, Usage
 from gatekeeper.history.queries import BadCursor, statement_page
@@ -30,16 +31,18 @@ from gatekeeper.history.usage import (
 from gatekeeper.ledger.errors import UnknownTopoff
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.web.portal.billing_words import (
-    BalanceWords,
+    NoteWords,
+    allotment_label,
     allotment_note,
     balance_words,
     cap_sentence,
+    card_words,
     forecast_sentence,
-    period_words,
     purchased_note,
     reset_sentence,
     topoff_sentence,
 )
+from gatekeeper.web.portal.call_words import DROPPED_OTHERWISE
 from gatekeeper.web.portal.charts import BarChart, bar_chart
 from gatekeeper.web.portal.cycles import Cycle, cycles_of
 from gatekeeper.web.portal.freshness import read_up_to_ms
@@ -65,7 +68,13 @@ class Standing:
     now_ms: int
 
     @property
-    def balance_words(self) -> BalanceWords:
+    def is_over(self) -> bool:
+        """Whether the ledger still holds a period that has ended: the next call turns it (R4)."""
+        end_ms = self.account.cycle_end_ms
+        return end_ms is not None and self.now_ms >= end_ms
+
+    @property
+    def balance_words(self) -> NoteWords:
         """What the balance means for calls."""
         return balance_words(self.account)
 
@@ -73,6 +82,11 @@ class Standing:
     def purchased_note(self) -> str:
         """What purchased credits are, or that they are overdrawn."""
         return purchased_note(self.account)
+
+    @property
+    def allotment_label(self) -> str:
+        """What the allotment is called."""
+        return allotment_label(self.account)
 
     @property
     def allotment_note(self) -> str:
@@ -94,6 +108,8 @@ class Standing:
         """When the allotment is set anew; "" when it is not."""
         if self.account.cycle_end_ms is None:
             return ""
+        if self.is_over:
+            return "It resets with the next call."
         days_left = self.cycle.days_left(self.now_ms, self.account.timezone)
         return reset_sentence(self.account, self.cycle.end_ms, days_left)
 
@@ -107,15 +123,28 @@ class Standing:
         return format_minor(self.topoff.amount_minor, self.topoff.currency)
 
     @property
+    def retry_sentence(self) -> str:
+        """What a retry of the failed charge charges: what is set now, whatever it was then."""
+        amount = self.account.topoff.amount
+        price = format_minor(amount * self.price_minor, self.currency)
+        charge = f"{price} for {count_credits(amount)} to your {card_words(self.account)}"
+        if self._is_as_failed:
+            return f"A retry charges {charge}."
+        return f"Your settings or the price have changed since: a retry charges {charge}."
+
+    @property
+    def _is_as_failed(self) -> bool:
+        failed, amount = self.incident, self.account.topoff.amount
+        if failed is None or failed.credits != amount:
+            return False
+        charged = (amount * self.price_minor, self.currency)
+        return failed.amount_minor is None or (failed.amount_minor, failed.currency) == charged
+
+    @property
     def topoff_sentence(self) -> str:
         """What auto top-off is set to."""
         price = format_minor(self.account.topoff.amount * self.price_minor, self.currency)
         return topoff_sentence(self.account, price)
-
-    @property
-    def period_words(self) -> str:
-        """What a period of the account's is called."""
-        return period_words(self.account)
 
     @property
     def cap_sentence(self) -> str:
@@ -126,10 +155,14 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class CycleUse:
-    """What was used in one cycle, up to now if it is the current one."""
+    """What was used in one cycle, up to now if it is the current one.
+
+    `dropped_otherwise` of its calls were dropped although the balance was not empty.
+    """
 
     by_day: Sequence[DayUsage]
     by_number: Sequence[NumberUsage]
+    dropped_otherwise: int
 
     @property
     def total(self) -> Usage:
@@ -159,18 +192,16 @@ class CycleUse:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What history tells. `up_to_ms` is until when, if it is noticeably behind."""
+    """What history tells. `up_to_ms` is until when, if it is noticeably behind.
+
+    `forecast` says how long credits last, "" when there is too little to go by.
+    """
 
     use: CycleUse
     lines: Sequence[StatementLine]
     older: str | None
-    forecast: Forecast | None
+    forecast: str
     up_to_ms: int | None
-
-    @property
-    def forecast_sentence(self) -> str:
-        """How long credits last; "" when there is too little to go by."""
-        return "" if self.forecast is None else forecast_sentence(self.forecast)
 
 
 def read_standing(
@@ -240,13 +271,15 @@ def _read_use(engine: Engine, standing: Standing, cycle: Cycle) -> CycleUse:
     return CycleUse(
         usage_by_day(engine, account.id, zone, since_ms, until_ms),
         usage_by_number(engine, account.id, since_ms, until_ms),
+        count_drops(engine, account.id, DROPPED_OTHERWISE, since_ms, until_ms),
     )
 
 
-def _read_forecast(engine: Engine, standing: Standing) -> Forecast | None:
+def _read_forecast(engine: Engine, standing: Standing) -> str:
     account, cycle = standing.account, standing.cycle
-    if account.balance <= 0:
-        return None  # nothing is left to last
+    # Nothing is left to last, no call uses any, or what there is will have been set anew.
+    if account.balance <= 0 or account.suspended or standing.is_over:
+        return ""
     renews = account.cycle_end_ms is not None
     supply = Supply(
         allotment=account.allotment,
@@ -256,7 +289,8 @@ def _read_forecast(engine: Engine, standing: Standing) -> Forecast | None:
         period_days=(cycle.end_ms - cycle.start_ms) / _DAY_MS,
     )
     used = recent_use(engine, account.id, account.timezone, standing.now_ms)
-    return forecast(used, supply)
+    told = forecast(used, supply)
+    return "" if told is None else forecast_sentence(told, account.interval)
 
 
 def _short(day: DayUsage) -> str:

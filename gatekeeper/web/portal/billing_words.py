@@ -14,26 +14,31 @@ from gatekeeper.domain.phrasing import count_credits, local_moment
 
 
 @dataclass(frozen=True, slots=True)
-class BalanceWords:
-    """A note on the balance, and its tone."""
+class NoteWords:
+    """A note on a figure, and its tone."""
 
     note: str
     tone: str
 
 
-def balance_words(account: Account) -> BalanceWords:
+def balance_words(account: Account) -> NoteWords:
     """Say what the balance means for calls."""
     balance, threshold = account.balance, account.topoff.threshold
     if decide(account.standing).decision is Decision.DROP:
-        return BalanceWords("Incoming calls are dropped", "bad")
+        return NoteWords("Incoming calls are dropped", "bad")
     if balance >= max(1, threshold):
-        return BalanceWords("One credit per answered call", "plain")
+        return NoteWords("One credit per answered call", "plain")
     if balance > 0:
-        return BalanceWords(f"Below your threshold of {count_credits(threshold)}", "warning")
+        return NoteWords(f"Below your threshold of {count_credits(threshold)}", "warning")
     if balance == 0:
-        return BalanceWords("Calls are answered ahead of the next top-off", "bad")
+        return NoteWords("Calls are answered ahead of the next top-off", "bad")
     verb = "call was" if balance == -1 else "calls were"
-    return BalanceWords(f"Overdraft: {-balance:,} {verb} answered ahead of the next top-off", "bad")
+    return NoteWords(f"Overdraft: {-balance:,} {verb} answered ahead of the next top-off", "bad")
+
+
+def allotment_label(account: Account) -> str:
+    """Name the allotment by how long a period of the account's is: "Monthly allotment"."""
+    return f"{account.interval.value.capitalize()} allotment"
 
 
 def allotment_note(account: Account) -> str:
@@ -85,31 +90,46 @@ def topoff_sentence(account: Account, price: str) -> str:
     )
 
 
-_PERIODS = {Interval.MONTHLY: "billing month", Interval.YEARLY: "billing year"}
+def topoff_words(account: Account) -> NoteWords:
+    """Say how auto top-off stands, for a figure that says whether it is on."""
+    topoff = account.topoff
+    adds = f"Adds {count_credits(topoff.amount)} below {count_credits(topoff.threshold)}"
+    notes = (
+        (bool(account.topoff_id), "A charge is on its way", "plain"),
+        (not topoff.enabled, "Nothing is charged by itself", "plain"),
+        (account.suspended, "Nothing is charged while the account is suspended", "bad"),
+        (account.topoff_capped, "Paused: spending cap reached", "warning"),
+        (account.blocked_by is not None, "The last charge failed", "bad"),
+        (account.card is None, "No card is attached", "warning"),
+        (True, adds, "plain"),
+    )
+    return next(NoteWords(note, tone) for applies, note, tone in notes if applies)
 
 
-def period_words(account: Account) -> str:
-    """Name a period of the account's: "billing month"."""
-    return _PERIODS[account.interval]
-
-
-def cap_clause(account: Account, cap_minor: int | None, currency: str) -> str:
+def cap_clause(cap_minor: int | None, currency: str) -> str:
     """Limit what is agreed to by a spending cap: ", but no more than …"; "" where there is none."""
     if cap_minor is None:
         return ""
-    return f", but no more than {format_minor(cap_minor, currency)} in a {period_words(account)}"
+    return f", but no more than {format_minor(cap_minor, currency)} in a billing cycle"
+
+
+def cap_use(spent_minor: int, cap_minor: int, currency: str) -> str:
+    """Say how much of a spending cap is used; it may have been lowered below that since."""
+    spent, cap = format_minor(spent_minor, currency), format_minor(cap_minor, currency)
+    if spent_minor > cap_minor:
+        return f"{spent} charged, cap {cap}"
+    return f"{spent} of {cap} used"
 
 
 def cap_sentence(account: Account, spent_minor: int, currency: str, end_ms: int) -> str:
-    """Say how much of the spending cap top-offs have used in the period that ends at `end_ms`.
+    """Say how much of the spending cap top-offs have used in the cycle that ends at `end_ms`.
 
     "" where there is no cap.
     """
     cap_minor = account.topoff.spending_cap_minor
     if cap_minor is None:
         return ""
-    spent, cap = format_minor(spent_minor, currency), format_minor(cap_minor, currency)
-    used = f"{spent} of your spending cap of {cap} used in this {period_words(account)}."
+    used = f"Spending cap: {cap_use(spent_minor, cap_minor, currency)} in this billing cycle."
     if not account.topoff_capped:
         return used
     return f"{used} One more top-off would pass it, so there is none until {_day(account, end_ms)}."
@@ -137,14 +157,22 @@ def _in_days(days: int) -> str:
     return "tomorrow" if days == 1 else f"in {days} days"
 
 
-def forecast_sentence(told: Forecast) -> str:
-    """Say how long credits last, and that nothing more was reckoned with."""
+def forecast_sentence(told: Forecast, interval: Interval) -> str:
+    """Say how long credits last, and what was reckoned with: allotments, but no purchases."""
     rate = f"{told.per_day:,.1f}".removesuffix(".0")
     unit = "credit" if rate == "1" else "credits"
     at = f"At the rate of your last {told.over_days} days, {rate} {unit} a day,"
     if told.days_left is None:
-        return f"{at} your credits last for more than {HORIZON_DAYS} days."
-    if told.days_left == 0:
-        return f"{at} your credits last for less than a day if none are added."
-    days = "day" if told.days_left == 1 else "days"
-    return f"{at} your credits last for about {told.days_left} {days} if none are added."
+        span = f"more than {HORIZON_DAYS} days"
+    elif told.days_left == 0:
+        span = "less than a day"
+    else:
+        span = f"about {told.days_left} {'day' if told.days_left == 1 else 'days'}"
+    counting = ""
+    if told.counted:
+        verb = "comes" if told.counted == 1 else "come"
+        counting = f", counting the {told.counted:,} that {verb} {_EACH[interval]},"
+    return f"{at} your credits last for {span}{counting} if you buy none."
+
+
+_EACH = {Interval.MONTHLY: "each month", Interval.YEARLY: "each year"}

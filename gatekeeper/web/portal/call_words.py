@@ -7,12 +7,13 @@ from typing import Final
 from gatekeeper.domain.call import CallRecord, Reason, Standing
 from gatekeeper.domain.phrasing import count_credits
 from gatekeeper.domain.topoff import TopoffState
-from gatekeeper.history.call import Call, Outcome
+from gatekeeper.history.call import REASONS_OF, Call, Outcome
 from gatekeeper.history.explanation import Explanation
+from gatekeeper.web.portal.formats import write_credits
 
 #: The reasons that a call of an account can have; see Reason.
 REASON_LABELS: Final = {
-    Reason.ALLOTMENT: "From the monthly allotment",
+    Reason.ALLOTMENT: "From the allotment",
     Reason.PURCHASED: "From purchased credits",
     Reason.OVERDRAFT: "Balance empty, answered ahead of the next top-off",
     Reason.EMPTY_TOPOFF_OFF: "Balance empty, auto top-off off",
@@ -30,6 +31,10 @@ _EMPTY: Final = frozenset(
         Reason.EMPTY_TOPOFF_CAPPED,
         Reason.EMPTY_OVERDRAFT_USED,
     }
+)
+#: What they are not.
+DROPPED_OTHERWISE: Final = tuple(
+    reason for reason in REASONS_OF[Outcome.DROPPED] if reason not in _EMPTY
 )
 _DROPPED: Final = "Call dropped"
 #: Explanations know of top-offs in flight alone.
@@ -68,9 +73,9 @@ def figures_before(told: Explanation) -> tuple[Facts, Facts]:
 
 def _credits_before(before: Standing) -> Facts:
     return [
-        ("Balance", count_credits(before.balance)),
-        ("Monthly allotment", count_credits(before.allotment)),
-        ("Purchased", count_credits(before.purchased)),
+        ("Balance", write_credits(before.balance)),
+        ("Allotment", write_credits(before.allotment)),
+        ("Purchased", write_credits(before.purchased)),
         ("Account suspended", "Yes" if before.suspended else "No"),
     ]
 

@@ -76,7 +76,7 @@ def _add_form(pages: PortalBlueprint, parts: Parts) -> None:
             success_url=return_url(settings.public_origin, ".returned", account_id),
             cancel_url=f"{settings.public_origin}{cancel}",
             ledger=ledger,
-            stripe=parts.stripe,
+            stripe=parts.stripe_for_pages,
             clock=wall_clock_ms,
             by=acting_for(visitor()),
         )
@@ -98,7 +98,7 @@ def _add_removal(pages: PortalBlueprint, parts: Parts) -> None:
     def remove(account_id: str) -> ResponseReturnValue:
         """Remove the card that the person was asked about, and no other."""
         meant, by = request.form.get("payment_method", ""), acting_for(visitor())
-        if remove_card(account_id, meant, ledger=ledger, stripe=parts.stripe, by=by):
+        if remove_card(account_id, meant, ledger=ledger, stripe=parts.stripe_for_pages, by=by):
             _log.info("card_removed", account=account_id)
             flash("Your card is removed.")
         elif ledger.accounts.account(account_id).card is None:

@@ -47,16 +47,20 @@ class CardTerms:
         return (
             f"Auto Top-Off is on. By saving a card you agree that {self.price} is charged to it "
             f"each time your balance drops below {count_credits(topoff.threshold)}"
-            f"{cap_clause(self.account, topoff.spending_cap_minor, self.currency)}, until you "
+            f"{cap_clause(topoff.spending_cap_minor, self.currency)}, until you "
             "switch Auto Top-Off off."
         )
 
     @property
     def charges_at_once(self) -> bool:
-        """Whether the card is charged as soon as it is saved: that lifts what blocks (R6, R8)."""
+        """Whether the card is charged as soon as it is saved."""
+        return self.charges_at(self.account.balance)
+
+    def charges_at(self, balance: int) -> bool:
+        """Tell whether a card saved at this balance is charged: that lifts what blocks (R6, R8)."""
         account = self.account
         return topoff_is_due(
-            balance=account.balance,
+            balance=balance,
             threshold=account.topoff.threshold,
             enabled=account.topoff.enabled,
             suspended=account.suspended,

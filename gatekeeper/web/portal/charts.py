@@ -14,6 +14,8 @@ from typing import Final
 _HEIGHT_PX: Final = 160
 _GAP_SHARE: Final = 0.25
 _LABELS_MAX: Final = 5
+#: Fewer bars stand at the left, in as much room as so many have.
+_SLOTS_MIN: Final = 14
 #: The tops of scales, times a power of ten; each can be halved into a round number.
 _TOPS: Final = (1, 2, 4, 6, 8, 10)
 _LEAST_TOP: Final = 2
@@ -52,18 +54,20 @@ class BarChart:
 def bar_chart(values: Sequence[tuple[str, int]]) -> BarChart:
     """Lay out a chart of (label, value), left to right. No value is below zero."""
     top = scale_top(max((value for _, value in values), default=0))
-    step = 100 / max(1, len(values))
+    slots = max(_SLOTS_MIN, len(values))
+    step = 100 / slots
     width = step * (1 - _GAP_SHARE)
     bars = tuple(
         _bar(label, value, x=index * step + (step - width) / 2, width=width, top=top)
         for index, (label, value) in enumerate(values)
     )
-    every = max(1, ceil(len(values) / _LABELS_MAX))
+    every = ceil(slots / _LABELS_MAX)
+    first = min(every // 2, max(0, len(values) - 1))
     return BarChart(
         height=_HEIGHT_PX,
         bars=bars,
         lines=tuple(Mark(f"{value:,}", _HEIGHT_PX * (1 - value / top)) for value in _lines(top)),
-        days=tuple(Mark(bar.label, bar.x + bar.width / 2) for bar in bars[every // 2 :: every]),
+        days=tuple(Mark(bar.label, bar.x + bar.width / 2) for bar in bars[first::every]),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import islice
 from typing import Final
 
@@ -24,8 +23,8 @@ class Cycle:
 
     @property
     def key(self) -> str:
-        """What stands for it in addresses: no two periods begin on one day."""
-        return datetime.fromtimestamp(self.start_ms / 1000, UTC).date().isoformat()
+        """What stands for it in addresses. Two may begin on one day, where the anchor was moved."""
+        return str(self.start_ms)
 
     def days_left(self, now_ms: int, timezone: str) -> int:
         """Count the days of a zone's calendar until it ends: 0 is today."""

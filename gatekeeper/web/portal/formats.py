@@ -17,7 +17,7 @@ def install_formats(app: Flask) -> None:
     """Give an application's templates these filters."""
     app.jinja_env.filters |= {
         "count": write_count,
-        "credits": count_credits,
+        "credits": write_credits,
         "day": write_day,
         "moment": write_moment_tag,
         "money": write_money,
@@ -29,6 +29,11 @@ def install_formats(app: Flask) -> None:
 def write_count(number: int) -> str:
     """Write a whole number: "1,200", "-35" with a true minus."""
     return f"{number:,}".replace("-", _MINUS)
+
+
+def write_credits(count: int) -> str:
+    """Write a number of credits as `count_credits` does, with a true minus."""
+    return count_credits(count).replace("-", _MINUS)
 
 
 def write_money(amount_minor: int, currency: str) -> str:

@@ -13,11 +13,13 @@ from flask import redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from gatekeeper.bootstrap import Parts
+from gatekeeper.domain.account import Account
 from gatekeeper.domain.checkout import CheckoutMode
 from gatekeeper.ledger.store import wall_clock_ms
 from gatekeeper.payments.checkout import start_purchase
 from gatekeeper.web.portal.billing_words import purchased_note
 from gatekeeper.web.portal.blueprint import PortalBlueprint
+from gatekeeper.web.portal.card_view import CardTerms
 from gatekeeper.web.portal.checkout_visits import (
     TOKEN_FIELD,
     add_return,
@@ -26,7 +28,7 @@ from gatekeeper.web.portal.checkout_visits import (
     return_url,
 )
 from gatekeeper.web.portal.doorkeeper import Doorkeeper, Right
-from gatekeeper.web.portal.purchase_view import Quote, packs_for
+from gatekeeper.web.portal.purchase_view import Quote, packs_for, smallest_purchase
 from gatekeeper.web.portal.visitor import acting_for, visitor
 
 _PATH: Final = "/a/<account_id>/buy"
@@ -59,7 +61,8 @@ def _add_form(pages: PortalBlueprint, desk: _Desk) -> None:
     def price(account_id: str) -> ResponseReturnValue:
         """Answer with what the number typed costs; asked for while somebody types."""
         quote = desk.quote(account_id, request.args.get("credits", ""))
-        return render_template("portal/_purchase_price.html", quote=quote)
+        terms = desk.card_terms(quote.account)
+        return render_template("portal/_purchase_price.html", quote=quote, terms=terms)
 
     @pages.post(_PATH, right=Right.PAY)
     def buy(account_id: str) -> ResponseReturnValue:
@@ -81,6 +84,11 @@ class _Desk:
         account = self._parts.ledger.accounts.account(account_id)
         return Quote(account, typed, self._settings.credit_price, self._settings.currency)
 
+    def card_terms(self, account: Account) -> CardTerms:
+        """Tell what it means to save the card that is paid with."""
+        price_minor = account.price_minor or self._settings.credit_price
+        return CardTerms(account, price_minor, self._settings.currency, wall_clock_ms())
+
     def start(self, quote: Quote, token: str) -> str:
         account_id, origin = quote.account.id, self._settings.public_origin
         cancel = url_for(".choose", account_id=account_id, credits=quote.credits, canceled=1)
@@ -91,7 +99,7 @@ class _Desk:
             success_url=return_url(origin, ".returned", account_id),
             cancel_url=f"{origin}{cancel}",
             ledger=self._parts.ledger,
-            stripe=self._parts.stripe,
+            stripe=self._parts.stripe_for_pages,
             price_minor=self._settings.credit_price,
             currency=self._settings.currency,
             clock=wall_clock_ms,
@@ -101,11 +109,15 @@ class _Desk:
         return url
 
     def page(self, quote: Quote, *, problems: dict[str, str] | None = None) -> str:
-        account = quote.account
+        account, terms = quote.account, self.card_terms(quote.account)
         return render_template(
             "portal/purchase.html",
             account=account,
             quote=quote,
+            terms=terms,
+            may_charge_more=terms.charges_at(
+                account.balance + smallest_purchase(terms.price_minor)
+            ),
             packs=packs_for(account, self._settings.credit_price, self._settings.currency),
             purchased_note=purchased_note(account),
             problems=problems or {},

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
-from gatekeeper.domain.account import Account, InvalidSettings
+from gatekeeper.domain.account import MIN_CHARGE_MINOR, Account, InvalidSettings
 from gatekeeper.domain.money import format_minor
 from gatekeeper.payments.checkout import purchase_price_minor
 from gatekeeper.web.portal.whole_number import read_whole_number
@@ -61,6 +62,11 @@ class Quote:
 
     def _amount_minor(self) -> int:
         return purchase_price_minor(self.account, self.credits, self.standard_price_minor)
+
+
+def smallest_purchase(price_minor: int) -> int:
+    """Count the fewest credits that a card can be charged for, at this price of one."""
+    return math.ceil(MIN_CHARGE_MINOR / price_minor)
 
 
 def packs_for(account: Account, standard_price_minor: int, currency: str) -> list[Quote]:

@@ -56,6 +56,12 @@ def statement_line(entry: Entry) -> StatementLine:
     )
 
 
+def exported_words(entry: Entry) -> tuple[str, str]:
+    """Say what an entry is and how it ended, as its line does, for a spreadsheet."""
+    line = statement_line(entry)
+    return f"{line.what}: {line.detail}" if line.detail else line.what, line.state
+
+
 def payment_intent_of(entry: Entry) -> str | None:
     """Find the payment at Stripe that an entry credits."""
     is_paid = entry.type in _PAID and entry.cause.startswith(_PAYMENT_INTENT)
@@ -86,7 +92,7 @@ def _always(what: str) -> Callable[[Entry], _Words]:
 
 def _cycle_started(entry: Entry) -> _Words:
     has_allotment = entry.allotment > 0
-    return "Allotment reset" if has_allotment else "New billing period", ""
+    return "Allotment reset" if has_allotment else "New billing cycle", ""
 
 
 def _failed(entry: Entry) -> _Words:

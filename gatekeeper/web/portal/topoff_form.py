@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import astuple, dataclass, replace
 from typing import Final
 
-from gatekeeper.domain.account import Account, InvalidSettings, TopoffSettings
+from gatekeeper.domain.account import CAP_BELOW_PRICE, Account, InvalidSettings, TopoffSettings
 from gatekeeper.domain.money import decimal_of_minor, format_minor, minor_of_decimal
 from gatekeeper.domain.phrasing import count_credits
 from gatekeeper.domain.suggestion import Suggestion
 from gatekeeper.domain.topoff import topoff_is_due
-from gatekeeper.web.portal.billing_words import cap_clause, card_words, period_words
+from gatekeeper.web.portal.billing_words import cap_clause, card_words
 from gatekeeper.web.portal.cycles import cycles_of
 from gatekeeper.web.portal.whole_number import read_whole_number
 
@@ -31,13 +31,18 @@ def version_of(saved: TopoffSettings) -> str:
 
 @dataclass(frozen=True, slots=True)
 class TopoffForm:
-    """The fields as they were typed. `made_from` names what was saved when the form was shown."""
+    """The fields as they were typed.
+
+    `made_from` names what was saved when the form was shown, `shown` is the consent that was last
+    shown with it.
+    """
 
     enabled: bool
     threshold: str
     amount: str
     spending_cap: str
     made_from: str
+    shown: str = ""
 
     @classmethod
     def of(cls, saved: TopoffSettings, currency: str) -> TopoffForm:
@@ -60,6 +65,7 @@ class TopoffForm:
             amount=fields.get("amount", ""),
             spending_cap=fields.get("spending_cap", ""),
             made_from=fields.get("made_from", ""),
+            shown=fields.get("shown", ""),
         )
 
     def with_suggestion(self, told: Suggestion) -> TopoffForm:
@@ -110,17 +116,22 @@ class Terms:
             self.settings.check(self.price_minor)
         except InvalidSettings as error:
             return {
-                name: f"The {_NAMES.get(name, name)} {text}."
+                name: f"The {_NAMES.get(name, name)} {self._with_price(text)}."
                 for name, text in error.problems.items()
             }
         return {}
 
+    def _with_price(self, problem: str) -> str:
+        return f"{problem}, {self._price}" if problem == CAP_BELOW_PRICE else problem
+
+    @property
+    def _price(self) -> str:
+        return format_minor(self.settings.amount * self.price_minor, self.currency)
+
     @property
     def price(self) -> str:
         """What one top-off costs; "" when no such amount can be charged."""
-        if "amount" in self.problems:
-            return ""
-        return format_minor(self.settings.amount * self.price_minor, self.currency)
+        return "" if "amount" in self.problems else self._price
 
     @property
     def price_of_one(self) -> str:
@@ -141,15 +152,42 @@ class Terms:
             f"By saving with Auto Top-Off enabled, you agree that {self.price} is charged to your "
             f"{card_words(self.account)} each time your balance drops below "
             f"{count_credits(self.settings.threshold)}"
-            f"{cap_clause(self.account, self.settings.spending_cap_minor, self.currency)}, "
+            f"{cap_clause(self.settings.spending_cap_minor, self.currency)}, "
             "until you switch it off."
         )
+
+    def must_ask(self, *, shown: str, agreed: str) -> bool:
+        """Whether to ask before these are saved, because of a charge or of a price.
+
+        `shown` is the consent that stood in the form: without scripts, or in a hurry, it is that of
+        other numbers. `agreed` is the one agreed to when asked. Each must be the very sentence:
+        whatever has changed since it was read, price or card, is asked anew.
+        """
+        if self.charges_at_once:
+            return agreed != self.consent
+        return self.settings.enabled and self.consent not in (shown, self._consent_saved)
+
+    @property
+    def _consent_saved(self) -> str:
+        """What is agreed to already; "" while nothing is charged by itself."""
+        saved = self.account.topoff
+        return replace(self, settings=saved).consent if saved.enabled else ""
 
     @property
     def is_capped(self) -> bool:
         """Whether the spending cap would let no top-off begin."""
         spent_minor = self.account.spent_minor_at(self.now_ms)
         return not self.problems and self.settings.would_pass_cap(spent_minor, self.price_minor)
+
+    @property
+    def changes_anything(self) -> bool:
+        """Whether there is anything to save.
+
+        Settings that stay as they are count too, where they say otherwise than the ledger whether
+        the spending cap is reached: the price of a credit has changed since.
+        """
+        moves_cap = self.settings.enabled and self.is_capped != self.account.topoff_capped
+        return moves_cap or self.settings != self.account.topoff
 
     @property
     def cap(self) -> str:
@@ -168,11 +206,6 @@ class Terms:
         return format_minor(self.account.spent_minor_at(self.now_ms), self.currency)
 
     @property
-    def period_words(self) -> str:
-        """What a period of the account's is called."""
-        return period_words(self.account)
-
-    @property
     def period_end_ms(self) -> int:
         """When the next period begins."""
         return cycles_of(self.account, self.now_ms)[0].end_ms
@@ -183,7 +216,7 @@ class Terms:
         enabled = replace(self.settings, enabled=True)
         return (
             bool(self.consent)
-            and enabled != self.account.topoff
+            and replace(self, settings=enabled).changes_anything
             and topoff_is_due(
                 balance=self.account.balance,
                 threshold=enabled.threshold,

@@ -49,24 +49,28 @@ def add_topoff_settings(pages: PortalBlueprint, parts: Parts) -> None:
     # OPTIONS of this path is the page's, by its own right.
     @pages.post(_PATH, right=Right.PAY, provide_automatic_options=False)
     def save_settings(account_id: str) -> ResponseReturnValue:
-        """Save; or, with the button of the suggestion, fill in its numbers and save nothing."""
+        """Save, and go on to the card with the button that says so.
+
+        With the button of the suggestion its numbers are filled in, and nothing is saved; with the
+        one that cancels what was asked, the form is as it was.
+        """
         account = page.account(account_id)
         form = TopoffForm.read(request.form)
-        if "suggestion" in request.form:
-            return page.render(account, form, fill_in=True)
+        if {"suggestion", "edit"} & request.form.keys():
+            return page.render(account, form, fill_in="suggestion" in request.form)
         terms = page.terms(account, form)
         if terms.problems:
             return page.render(account, form, problems=terms.problems), 422
         if not form.is_of(account.topoff) and terms.settings != account.topoff:
             return page.render_changed(account, form), 409
-        # The very sentence: whatever changed since it was read, price or card, is asked anew.
-        if terms.charges_at_once and request.form.get("agreed") != terms.consent:
+        if terms.must_ask(shown=form.shown, agreed=request.form.get("agreed", "")):
             return _ask(account, form, terms)
         try:
             page.save(terms)
         except SettingsChanged:
             return page.render_changed(page.account(account_id), form), 409
-        return redirect(url_for(".settings", account_id=account_id), 303)
+        next_page = "card.change" if "card" in request.form else ".settings"
+        return redirect(url_for(next_page, account_id=account_id), 303)
 
 
 class _SettingsPage:
@@ -102,7 +106,7 @@ class _SettingsPage:
     def save(self, terms: Terms) -> None:
         """Save, and say so. What is saved already is left alone: a form sent twice charges once."""
         account, said = terms.account, "Your settings are saved."
-        if terms.settings != account.topoff:
+        if terms.changes_anything:
             topoff_id = self._parts.ledger.accounts.set_topoff(
                 account.id,
                 terms.settings,
@@ -158,7 +162,7 @@ class _SettingsPage:
 
 
 def _ask(account: Account, form: TopoffForm, terms: Terms) -> str:
-    """Ask before a charge."""
+    """Ask before a charge, or before a price is agreed to that the form did not show."""
     return render_template(
         "portal/topoff_confirm.html",
         account=account,
@@ -170,6 +174,7 @@ def _ask(account: Account, form: TopoffForm, terms: Terms) -> str:
             "amount": form.amount,
             "spending_cap": form.spending_cap,
             "made_from": form.made_from,
-            "agreed": terms.consent,
+            "shown": terms.consent,
+            "agreed": terms.consent if terms.charges_at_once else "",
         },
     )

@@ -29,6 +29,8 @@ NUMBER = "+15550001111"
 NOV_1_MS = ms("2026-11-01T00:00")
 CARD = Card("cus_1", "pm_1", "visa", "4242", "12/2031")
 _BLOCK = re.compile(r"<(?:/?(?:p|div|li|h[1-6]|br|t[dhr]|dt|dd|section|form)\b)[^>]*>")
+_RETRY = re.compile(r'<form[^>]* action="[^"]*/retry">.*?</form>', re.DOTALL)
+_HIDDEN = re.compile(r'type="hidden" name="(\w+)" value="([^"]*)"')
 _TAG = re.compile(r"<[^>]+>")
 
 
@@ -88,6 +90,22 @@ class BillingDesk(Desk):
         answer = self.get(browser, query)
         assert answer.status_code == 200, answer.text
         return words_of(answer.text)
+
+    def retry_fields(self, browser: Browser) -> dict[str, str]:
+        """What the button of the retry sends, as the tab is now."""
+        return retry_fields(self.get(browser).text)
+
+    def retry(self, browser: Browser, **changed: str) -> TestResponse:
+        """Press it."""
+        fields = self.retry_fields(browser) | changed
+        return browser.open(f"{self.path}/retry", "POST", data=fields)
+
+
+def retry_fields(html: str) -> dict[str, str]:
+    """What a page's button of the retry sends."""
+    form = _RETRY.search(html)
+    assert form is not None
+    return dict(_HIDDEN.findall(form[0]))
 
 
 def fail(desk: Desk, reason: FailureReason) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+
 from werkzeug.test import TestResponse
 
 from gatekeeper.domain.entry import EntryType
@@ -14,6 +17,7 @@ CONSENT = (
     "By saving with Auto Top-Off enabled, you agree that $4.00 is charged to your Visa ending in "
     "4242 each time your balance drops below 5 credits, until you switch it off."
 )
+_SHOWN = re.compile(r'name="shown" value="([^"]*)"')
 NOW = "charges $4.00 at once"
 
 
@@ -25,8 +29,18 @@ class SettingsDesk(BillingDesk):
         return f"/a/{self.id}/receptionist/settings"
 
     def save(self, browser: Browser, *, page: str = "", **fields: str) -> TestResponse:
-        """Send the form; a box that is not ticked is not sent."""
+        """Send the form; a box that is not ticked is not sent.
+
+        Unless told, what was shown is what scripts show once all is typed.
+        """
+        fields = {"shown": self.shown(browser, **fields)} | fields
         return browser.submit(self.path, page=page or self.path, **fields)
+
+    def shown(self, browser: Browser, **typed: str) -> str:
+        """The consent that the page shows: as it is opened, or once something is typed."""
+        path = f"{self.path}/terms" if typed else self.path
+        found = _SHOWN.search(browser.open(path, query_string=typed).text)
+        return unescape(found[1]) if found else ""
 
     @property
     def requests(self) -> list[str]:

@@ -12,6 +12,7 @@ from gatekeeper.history.export import STATEMENT_HEADER
 from gatekeeper.ledger.store import wall_clock_ms
 from gatekeeper.payments.charging import ChargeOutcome, charge_topoff
 from gatekeeper.sandbox.stripe import SandboxControl, SandboxStripe
+from tests.ledger.desk import PRICE_MINOR
 from tests.payments.till import Till
 from tests.web.portal.billing_desk import BillingDesk, words_of
 from tests.web.portal.conftest import ADMIN, OWNER, STRANGER, VIEWER, Scene
@@ -47,16 +48,50 @@ def _requests(desk: BillingDesk) -> list[tuple[str, str]]:
 def test_a_retry_is_asked_for_once_and_says_by_whom(
     desk: BillingDesk, scene: Scene, person: str, by: str
 ) -> None:
-    browser, incident = scene.signed_in(person), desk.account.incident_id
-    retry = f"{desk.path}/retry"
-    answer = browser.submit(retry, page=desk.path, incident=incident)
+    browser = scene.signed_in(person)
+    fields = desk.retry_fields(browser)
+    answer = browser.open(f"{desk.path}/retry", "POST", data=fields)
     assert (answer.status_code, answer.headers["Location"]) == (303, f"{desk.path}#charge")
     said = desk.says(browser)
     assert "The charge is being tried again." in said
     assert "A charge is on its way" in said
-    browser.submit(retry, page=desk.path, incident=incident)
+    browser.open(f"{desk.path}/retry", "POST", data=fields)
     assert "A charge is on its way already." in desk.says(browser)
     assert _requests(desk) == [("automatic", ""), ("retry", by)]
+
+
+def test_a_retry_says_beforehand_what_it_charges(desk: BillingDesk, scene: Scene) -> None:
+    desk.ledger.accounts.update_account(desk.id, price_minor=str(PRICE_MINOR))
+    said = desk.says(browser := scene.signed_in(OWNER))
+    assert "A retry charges $5.00 for 20 credits to your Visa ending in 4242." in said
+    desk.topoff(amount=2_000)
+    said = desk.says(browser)
+    assert "$5.00 for 20 credits" in said, "what failed"
+    assert (
+        "Your settings or the price have changed since: a retry charges $500.00 for 2,000 credits "
+        "to your Visa ending in 4242."
+    ) in said
+    desk.retry(browser)
+    assert desk.ledger.topoffs.topoff(desk.account.topoff_id).credits == 2_000
+
+
+@pytest.mark.parametrize("change", ["amount", "price", "nothing said"])
+def test_a_retry_charges_what_the_page_said_or_nothing(
+    desk: BillingDesk, scene: Scene, change: str
+) -> None:
+    fields = desk.retry_fields(browser := scene.signed_in(OWNER))
+    if change == "amount":
+        desk.topoff(amount=2_000)
+    elif change == "price":
+        desk.ledger.accounts.update_account(desk.id, price_minor="35")
+    else:
+        del fields["credits"], fields["price_minor"]
+    browser.open(f"{desk.path}/retry", "POST", data=fields)
+    said = desk.says(browser)
+    assert "so nothing was charged. Below stands what a retry charges now." in said
+    assert desk.account.topoff_id == ""
+    desk.retry(browser)
+    assert desk.account.topoff_id
 
 
 def test_a_retry_of_what_is_resolved_charges_nothing(desk: BillingDesk, scene: Scene) -> None:

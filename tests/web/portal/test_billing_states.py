@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from gatekeeper.domain.account import Card
+from gatekeeper.domain.cycle import Interval
 from gatekeeper.domain.incident import FailureReason
 from gatekeeper.history.call import Outcome
 from gatekeeper.ledger.store import wall_clock_ms
@@ -102,6 +103,49 @@ def test_usage_by_outcome_is_worded_as_promised(desk: BillingDesk) -> None:
     assert set(Outcome) - set(PROMISED_OUTCOMES) == {Outcome.NOT_ANSWERED}
 
 
+def test_calls_dropped_for_other_reasons_stand_apart(desk: BillingDesk) -> None:
+    desk.topoff(on=False)
+    desk.answered(2)  # dropped
+    desk.ledger.accounts.update_account(desk.id, suspended="1")
+    desk.answered(3)
+    said = desk.copied().says()
+    assert f"{Outcome.DROPPED.label} 2 0" in said
+    assert "3 more calls were dropped for other reasons, and used no credits." in said
+
+
+def test_a_period_that_is_over_but_not_turned_yet(desk: BillingDesk) -> None:
+    age_desk(desk, days=40)
+    desk.allotment(100)
+    for day in range(1, 15):
+        at_ms = wall_clock_ms() - day * DAY_MS
+        desk.answered(2, clock=lambda at_ms=at_ms: at_ms)  # type: ignore[misc]
+    assert "At the rate" in desk.copied().says()
+    own = desk.ledger.keys.of_account(desk.id)
+    desk.ledger.client.hset(own.account, "cycle_end_ms", wall_clock_ms() - 1)
+    said = desk.says()
+    assert "It resets with the next call." in said
+    assert "It resets in" not in said
+    assert "At the rate" not in said
+
+
+def test_no_forecast_while_suspended(desk: BillingDesk) -> None:
+    age_desk(desk, days=40)
+    for day in range(1, 15):
+        at_ms = wall_clock_ms() - day * DAY_MS
+        desk.answered(2, clock=lambda at_ms=at_ms: at_ms)  # type: ignore[misc]
+    desk.ledger.accounts.update_account(desk.id, suspended="1")
+    assert "At the rate" not in desk.copied().says()
+
+
+def test_a_years_allotment_is_called_so(desk: BillingDesk) -> None:
+    desk.ledger.cycles.set_cycle(
+        desk.id, allotment=100, anchor_ms=desk.account.anchor_ms, interval=Interval.YEARLY
+    )
+    said = desk.says()
+    assert "Yearly allotment 100 credits" in said
+    assert "Monthly" not in said
+
+
 def test_a_low_balance(desk: BillingDesk) -> None:
     desk.allotment(40).topoff(on=False, threshold=50, amount=200)
     assert "Balance 40 credits Below your threshold of 50 credits" in desk.copied().says()
@@ -111,8 +155,14 @@ def test_overdraft_is_shown_plainly(desk: BillingDesk) -> None:
     desk.card().topoff(threshold=5, amount=20)
     desk.answered(3)
     said = desk.copied().says()
-    assert "Balance -3 credits Overdraft: 3 calls were answered ahead of the next top-off" in said
-    assert "Purchased -3 credits Overdrawn: the next credits make up for 3 credits first" in said
+    assert (
+        "Balance \N{MINUS SIGN}3 credits Overdraft: 3 calls were answered ahead of the next top-off"
+        in said
+    )
+    assert (
+        "Purchased \N{MINUS SIGN}3 credits Overdrawn: the next credits make up for 3 credits first"
+        in said
+    )
 
 
 def test_a_charge_in_flight_says_so_and_asks_for_itself(desk: BillingDesk, scene: Scene) -> None:
@@ -132,6 +182,9 @@ def test_a_charge_in_flight_says_so_and_asks_for_itself(desk: BillingDesk, scene
     assert f'hx-get="{desk.path}/now"' not in done
     assert 'hx-select="#billing-past"' in done
     assert "Balance 20 credits" in words_of(done)
+    # What was said of its beginning is not said any more.
+    assert '<div id="messages" hx-swap-oob="delete"></div>' in done
+    assert 'id="messages"' not in update
 
 
 @pytest.mark.parametrize("reason", FailureReason)
@@ -169,7 +222,8 @@ def test_a_suspended_account(desk: BillingDesk) -> None:
     desk.allotment(5)
     desk.ledger.accounts.update_account(desk.id, suspended="1")
     said = desk.says()
-    assert "This account is suspended. Incoming calls are dropped." in said
+    assert "Add a card" in said
+    assert "This account is suspended Incoming calls are dropped." in said
     assert "help@example.com" in said
 
 
@@ -198,7 +252,7 @@ def test_a_year_of_history(desk: BillingDesk, scene: Scene) -> None:
     said = desk.copied().says(browser)
     assert "At the rate of your last 14 days, 2 credits a day, your credits last for" in said
     html = desk.get(browser).text
-    cycles = re.findall(r'<option value="(\d{4}-\d\d-\d\d)"', html)
+    cycles = re.findall(r'<option value="(\d{13})"', html)
     assert len(cycles) == 13
     assert "This cycle: " in html
     counted = [_calls_in(desk.get(browser, f"?cycle={key}").text) for key in cycles]

@@ -90,27 +90,32 @@ def test_auto_topoff_without_a_card() -> None:
         (
             Forecast(2.5, 8, 12),
             "At the rate of your last 8 days, 2.5 credits a day, your credits last for about 12 "
-            "days if none are added.",
+            "days if you buy none.",
         ),
         (
             Forecast(1.0, 14, 1),
             "At the rate of your last 14 days, 1 credit a day, your credits last for about 1 day "
-            "if none are added.",
+            "if you buy none.",
         ),
         (
             Forecast(1000.0, 14, 0),
             "At the rate of your last 14 days, 1,000 credits a day, your credits last for less "
-            "than a day if none are added.",
+            "than a day if you buy none.",
         ),
         (
             Forecast(1.0, 14, None),
             "At the rate of your last 14 days, 1 credit a day, your credits last for more than "
-            "365 days.",
+            "365 days if you buy none.",
+        ),
+        (
+            Forecast(3.1, 14, 54, counted=60),
+            "At the rate of your last 14 days, 3.1 credits a day, your credits last for about 54 "
+            "days, counting the 60 that come each month, if you buy none.",
         ),
     ],
 )
 def test_a_forecast_in_words(told: Forecast, sentence: str) -> None:
-    assert forecast_sentence(told) == sentence
+    assert forecast_sentence(told, Interval.MONTHLY) == sentence
 
 
 # The same instants are different days at the ends of the world: UTC-12 and UTC+14.
@@ -165,10 +170,23 @@ def test_days_left_are_days_of_the_calendar_when_clocks_change(begin: str) -> No
         assert Cycle(0, end_ms).days_left(ms(begin), "Europe/Berlin") == day_after - begun
 
 
+def _days(cycles: list[Cycle]) -> list[str]:
+    """The days, in UTC, on which they begin."""
+    return [f"{datetime.fromtimestamp(one.start_ms / 1000, UTC):%Y-%m-%d}" for one in cycles]
+
+
+def test_two_cycles_of_one_day_have_addresses_of_their_own() -> None:
+    """As where the anchor was moved by hours, into a new period."""
+    start_ms = ms("2026-11-22T00:00")
+    account = an_account(cycle_start_ms=start_ms + 3_600_000, anchor_ms=start_ms)
+    keys = [cycle.key for cycle in cycles_of(account, start_ms + 7_200_000)]
+    assert len(set(keys)) == len(keys)
+
+
 def test_cycles_reach_back_to_the_day_of_opening() -> None:
     account = an_account()
     cycles = cycles_of(account, ms("2026-11-22T12:00"))
-    assert [cycle.key for cycle in cycles[:2]] == ["2026-11-01", "2026-10-01"]
+    assert _days(cycles[:2]) == ["2026-11-01", "2026-10-01"]
     assert cycles[-1].start_ms <= account.created_at_ms < cycles[-1].end_ms
     assert len(cycles) == 11
     assert all(later.start_ms == earlier.end_ms for later, earlier in pairwise(cycles))
@@ -176,13 +194,13 @@ def test_cycles_reach_back_to_the_day_of_opening() -> None:
 
 def test_a_cycle_that_is_over_but_was_not_turned_yet_is_an_earlier_one() -> None:
     cycles = cycles_of(an_account(), ms("2026-12-01T00:00"))
-    assert [cycle.key for cycle in cycles[:2]] == ["2026-12-01", "2026-11-01"]
+    assert _days(cycles[:2]) == ["2026-12-01", "2026-11-01"]
 
 
 def test_an_account_without_an_allotment_has_months_from_its_anchor() -> None:
     account = an_account(cycle_end_ms=None, anchor_ms=ms("2026-01-31T00:00"))
     cycles = cycles_of(account, ms("2026-03-05T00:00"))
-    assert [cycle.key for cycle in cycles] == ["2026-02-28", "2026-01-31", "2025-12-31"]
+    assert _days(cycles) == ["2026-02-28", "2026-01-31", "2025-12-31"]
 
 
 def test_of_very_many_cycles_the_latest_are_shown() -> None:
@@ -258,7 +276,7 @@ def _every_line() -> Iterator[tuple[Entry, str, str]]:
     capped = _entry(EntryType.TOPOFF_CAPPED, cause="spending_cap", detail="8000 10000 usd")
     reached = "Spending cap reached: $80.00 of $100.00 charged, the next would pass it"
     yield capped, "Auto top-off", reached
-    yield _entry(EntryType.CYCLE_STARTED, allotment=0, purchased=25), "New billing period", ""
+    yield _entry(EntryType.CYCLE_STARTED, allotment=0, purchased=25), "New billing cycle", ""
     yield _entry(EntryType.PURCHASE_SUCCEEDED, cause="pi_1"), "Credits purchased", ""
     yield _entry(EntryType.CREDITS_ADDED, cause="sorry", detail="staff@"), "Credits added", "sorry"
     yield _entry(EntryType.CREDITS_REMOVED, cause="slip"), "Credits removed", "slip"

@@ -10,7 +10,8 @@ from html import unescape
 import pytest
 from structlog.typing import EventDict
 
-from gatekeeper.domain.account import MAX_CREDITS
+from gatekeeper.domain.account import MAX_CREDITS, TopoffSettings
+from gatekeeper.domain.incident import FailureReason
 from gatekeeper.sandbox.stack import free_port
 from gatekeeper.sandbox.stripe import SandboxStripe, pay_checkout
 from tests.web.gate import PUBLIC_URL
@@ -94,6 +95,44 @@ def test_a_price_is_told_while_one_types(desk: CheckoutDesk, owner: Browser) -> 
         "The number of credits costs less or more than a card can be charged in one payment."
     )
     assert "must be a whole number" in page_says(owner, f"{desk.buy_path}/price?credits=<b>")
+
+
+def test_what_saving_the_card_charges_too_is_told_beforehand(
+    desk: CheckoutDesk, owner: Browser
+) -> None:
+    desk.ledger.accounts.set_topoff(desk.id, TopoffSettings(True, 50, 200))
+    desk.begin(topoff_id := desk.account.topoff_id)
+    desk.ledger.topoffs.fail_topoff(
+        topoff_id, payment_intent="", reason=FailureReason.NO_PAYMENT_METHOD
+    )
+    said = page_says(owner, desk.buy_path)
+    assert (
+        "If you save the card at Stripe Checkout, automatic top-offs start again: $40.00 for 200 "
+        "credits is charged to it at once if your balance is still below 50 credits after the "
+        "purchase."
+    ) in said
+    assert "By saving a card you agree that $40.00 is charged to it each time" in said
+    told = (
+        "That is below your threshold of 50 credits: if you save the card, $40.00 for 200 credits "
+        "is charged to it at once as well."
+    )
+    assert told in page_says(owner, f"{desk.buy_path}/price?credits=49")
+    assert "at once" not in page_says(owner, f"{desk.buy_path}/price?credits=50")
+    address = desk.start(owner, desk.buy_path, credits="10")
+    desk.come_back(owner, pay_checkout(address, save=True).location)
+    desk.work()
+    assert desk.ledger.topoffs.topoff(desk.account.topoff_id).credits == 200
+
+
+def test_where_saving_the_card_charges_nothing_more(desk: CheckoutDesk, owner: Browser) -> None:
+    desk.topoff(on=False, threshold=50, amount=200)
+    assert "at once" not in page_says(owner, desk.buy_path)
+    assert "Auto Top-Off is on" not in page_says(owner, desk.buy_path)
+    desk.purchased(48)
+    desk.topoff(on=True, threshold=48, amount=200)
+    said = page_says(owner, desk.buy_path)
+    assert "at once" not in said
+    assert "Auto Top-Off is on. By saving a card you agree" in said
 
 
 def test_a_suspended_account_is_told_beforehand(desk: CheckoutDesk, owner: Browser) -> None:

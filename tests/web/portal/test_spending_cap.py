@@ -9,6 +9,7 @@ import pytest
 
 from gatekeeper.domain.account import TopoffSettings
 from gatekeeper.domain.cycle import Interval
+from gatekeeper.web.portal.billing_words import cap_use
 from gatekeeper.web.portal.formats import write_day
 from tests.web.portal.billing_desk import words_of
 from tests.web.portal.browser import Browser
@@ -83,7 +84,7 @@ def test_saving(
         ("100,50", "must be an amount of money"),
         ("1e3", "must be an amount of money"),
         ('"><b>', "must be an amount of money"),
-        ("3.99", "must be at least the price of one top-off."),
+        ("3.99", "must be at least the price of one top-off, $4.00."),
         ("999999999999", "must be a smaller amount."),
     ],
 )
@@ -102,11 +103,22 @@ def test_what_one_agrees_to_names_it(desk: SettingsDesk, owner: Browser) -> None
     query = "terms?threshold=5&amount=20&spending_cap=100"
     assert (
         "each time your balance drops below 5 credits, but no more than $100.00 in a billing "
-        "month, until you switch it off."
+        "cycle, until you switch it off."
     ) in words_of(owner.open(f"{desk.path}/{query}").text)
 
 
-def test_a_year_is_called_one(desk: SettingsDesk, owner: Browser) -> None:
+@pytest.mark.parametrize("typed", ["$6", "6 USD", "usd 6.00"])
+def test_it_may_name_its_currency(desk: SettingsDesk, owner: Browser, typed: str) -> None:
+    desk.save(owner, threshold="5", amount="20", spending_cap=typed)
+    assert desk.account.topoff.spending_cap_minor == 600
+
+
+def test_a_cap_below_what_was_charged_says_both() -> None:
+    assert cap_use(1500, 400, "usd") == "$15.00 charged, cap $4.00"
+    assert cap_use(400, 400, "usd") == "$4.00 of $4.00 used"
+
+
+def test_the_cap_of_a_year_is_called_one(desk: SettingsDesk, owner: Browser) -> None:
     anchor_ms = desk.account.anchor_ms
     desk.ledger.cycles.set_cycle(
         desk.id, allotment=0, anchor_ms=anchor_ms, interval=Interval.YEARLY
@@ -114,7 +126,7 @@ def test_a_year_is_called_one(desk: SettingsDesk, owner: Browser) -> None:
     desk.topoff(threshold=5, amount=20, cap=600)
     said = desk.says(owner)
     assert "Yearly spending cap (optional)" in said
-    assert "no more than $6.00 in a billing year" in said
+    assert "no more than $6.00 in a billing cycle" in said
 
 
 def test_a_cap_that_is_reached_charges_nothing_at_once(desk: SettingsDesk, owner: Browser) -> None:
@@ -124,7 +136,7 @@ def test_a_cap_that_is_reached_charges_nothing_at_once(desk: SettingsDesk, owner
     fields = {"enabled": "1", "threshold": "15", "amount": "20"}
     terms = owner.open(f"{desk.path}/terms?threshold=15&amount=20&spending_cap=7").text
     note = (
-        "Top-offs have charged $5.00 in this billing month. One more would pass this spending cap"
+        "Top-offs have charged $5.00 in this billing cycle. One more would pass this spending cap"
     )
     assert f"{note}, so there is none until {day}." in words_of(terms)
     assert "at once" not in words_of(terms)
@@ -144,6 +156,22 @@ def test_a_higher_cap_charges_at_once_and_says_so_first(desk: SettingsDesk, owne
     assert sent["spending_cap"] == "9"
     assert is_saved(desk.save(owner, **(fields | sent)), desk)
     assert desk.account.topoff.spending_cap_minor == 900
+    assert desk.account.topoff_id
+
+
+def test_saving_what_is_saved_goes_by_the_price_of_now(desk: SettingsDesk, owner: Browser) -> None:
+    """It was reached at 25 cents a credit; now one more fits, at 20."""
+    desk.topoff(threshold=15, amount=20, cap=900)
+    desk.paid_topoff()
+    assert desk.account.topoff_capped
+    for _ in range(20):
+        desk.call()
+    fields = {"enabled": "1", "threshold": "15", "amount": "20", "spending_cap": "9"}
+    asked = desk.save(owner, **fields)
+    assert "Save, and charge $4.00 now?" in words_of(asked.text)
+    assert desk.account.topoff_id == ""
+    assert is_saved(desk.save(owner, **(fields | hidden(asked.text))), desk)
+    assert not desk.account.topoff_capped
     assert desk.account.topoff_id
 
 
@@ -174,7 +202,7 @@ def test_the_banners_place_says_so(desk: SettingsDesk, scene: Scene, owner: Brow
     day = capped(desk)
     said = banner_of(desk.get(owner).text)
     assert said.startswith(REACHED)
-    assert "There are no more automatic top-offs in this billing month." in said
+    assert "There are no more automatic top-offs in this billing cycle." in said
     assert "When your balance reaches zero, incoming calls are dropped" in said
     assert f"Until {day}" in said
     assert "$5.00 of $6.00 used" in said
@@ -204,12 +232,12 @@ def test_the_billing_tab(desk: SettingsDesk, owner: Browser) -> None:
     said = words_of(owner.open(billing).text)
     assert "Paused: spending cap reached" in said
     assert (
-        "$5.00 of your spending cap of $6.00 used in this billing month. One more top-off would "
+        "Spending cap: $5.00 of $6.00 used in this billing cycle. One more top-off would "
         f"pass it, so there is none until {day}"
     ) in said
     desk.topoff(threshold=15, amount=20, cap=5000)
     said = words_of(owner.open(billing).text)
-    assert "$5.00 of your spending cap of $50.00 used in this billing month." in said
+    assert "Spending cap: $5.00 of $50.00 used in this billing cycle." in said
     assert "Paused" not in said
 
 
@@ -220,7 +248,7 @@ def test_a_retry_by_hand_is_refused(desk: SettingsDesk, owner: Browser) -> None:
     billing = f"/a/{desk.id}/settings/billing"
     html = owner.open(billing).text
     assert "Retry the charge" not in html
-    assert "is not tried again before the next billing month, unless you raise the cap" in words_of(
+    assert "is not tried again before the next billing cycle, unless you raise the cap" in words_of(
         html
     )
     owner.submit(f"{billing}/retry", page=desk.path, incident=incident)

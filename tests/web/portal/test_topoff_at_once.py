@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 
 import pytest
+from werkzeug.test import TestResponse
 
 from gatekeeper.domain.account import DEFAULT_TOPOFF, TopoffSettings
 from gatekeeper.domain.incident import FailureReason
@@ -159,4 +160,80 @@ def test_while_a_failed_charge_blocks_top_offs(desk: SettingsDesk, owner: Browse
 def test_a_suspended_account_is_not_charged(desk: SettingsDesk, owner: Browser) -> None:
     desk.ledger.accounts.update_account(desk.id, suspended="1")
     assert is_saved(desk.save(owner, enabled="1", threshold="15", amount="20"), desk)
+    assert desk.requests == []
+
+
+# A price that the form did not show
+
+
+def _send_unseen(desk: SettingsDesk, owner: Browser, **fields: str) -> TestResponse:
+    """Send other numbers than the page was opened with, and see nothing of what they cost."""
+    return desk.save(owner, shown=desk.shown(owner), **fields)
+
+
+def test_a_price_that_was_not_shown_is_asked_about(desk: SettingsDesk, owner: Browser) -> None:
+    """As without scripts, or by the enter key within the moment in which the price is fetched."""
+    saved = desk.topoff(threshold=5, amount=20).account.topoff
+    asked = _send_unseen(desk, owner, enabled="1", threshold="5", amount="2000")
+    assert asked.status_code == 200
+    said = words_of(asked.text)
+    assert "Save, with $400.00 for each top-off?" in said
+    assert (
+        "$400.00 is the price of 2,000 credits, at $0.20 a credit. Nothing is charged now." in said
+    )
+    assert CONSENT.replace("$4.00", "$400.00") in said
+    assert desk.account.topoff == saved
+    fields = {name: unescape(text) for name, text in _HIDDEN.findall(asked.text)}
+    assert is_saved(owner.open(desk.path, "POST", data=fields), desk)
+    assert desk.account.topoff == TopoffSettings(enabled=True, threshold=5, amount=2_000)
+    assert desk.requests == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"enabled": "1", "threshold": "6", "amount": "20"},
+        {"enabled": "1", "threshold": "5", "amount": "20", "spending_cap": "100"},
+    ],
+    ids=["threshold", "cap"],
+)
+def test_whatever_one_agrees_to_is_shown_first(
+    desk: SettingsDesk, owner: Browser, fields: dict[str, str]
+) -> None:
+    desk.topoff(threshold=5, amount=20)
+    assert _send_unseen(desk, owner, **fields).status_code == 200
+    assert is_saved(desk.save(owner, **fields), desk), "with scripts it is shown while one types"
+
+
+def test_nothing_is_asked_where_nothing_new_is_agreed_to(
+    desk: SettingsDesk, owner: Browser
+) -> None:
+    desk.topoff(threshold=5, amount=20)
+    same = {"threshold": "5", "amount": "20"}
+    assert is_saved(desk.save(owner, shown="", enabled="1", **same), desk), "as it is saved"
+    assert is_saved(_send_unseen(desk, owner, threshold="6", amount="40"), desk), "switched off"
+    assert is_saved(desk.save(owner, shown="", **same), desk), "left off"
+    assert is_saved(_send_unseen(desk, owner, enabled="1", **same), desk), "shown as it opened"
+    desk.ledger.accounts.remove_card(desk.id)
+    answer = _send_unseen(desk, owner, enabled="1", threshold="6", amount="40")
+    assert is_saved(answer, desk), "without a card nothing can be charged"
+
+
+def test_a_price_raised_while_the_form_stood_open(desk: SettingsDesk, owner: Browser) -> None:
+    fields = {"enabled": "1", "threshold": "5", "amount": "20"}
+    shown = desk.shown(owner, **fields)
+    desk.ledger.accounts.update_account(desk.id, price_minor="35")
+    asked = desk.save(owner, shown=shown, **fields)
+    assert "Save, with $7.00 for each top-off?" in words_of(asked.text)
+    assert desk.account.topoff == DEFAULT_TOPOFF
+
+
+def test_what_charges_by_now_is_asked_about_once_more(desk: SettingsDesk, owner: Browser) -> None:
+    desk.topoff(threshold=5, amount=20)
+    asked = _send_unseen(desk, owner, enabled="1", threshold="9", amount="40")
+    assert "Nothing is charged now." in words_of(asked.text)
+    fields = {name: unescape(text) for name, text in _HIDDEN.findall(asked.text)}
+    desk.answered(2)
+    answer = owner.open(desk.path, "POST", data=fields)
+    assert "Save, and charge $8.00 now?" in words_of(answer.text)
     assert desk.requests == []

@@ -133,13 +133,42 @@ def test_without_a_card(desk: SettingsDesk, owner: Browser) -> None:
     html, said = desk.get(owner).text, desk.says(owner)
     assert "No card is attached as the payment method for automatic top-offs." in said
     assert "By saving" not in said
-    link = re.search(r'<a class="button[^"]*" href="([^"]+)">Set Up Auto Top-Off</a>', html)
-    assert link is not None
-    assert owner.open(link[1].partition("#")[0]).status_code == 200
+    # Behind the other: Enter presses the first.
+    assert re.search(r'>Save</button>\s*<button[^>]* name="card" value="1">Set Up Auto T', html)
     assert is_saved(desk.save(owner, enabled="1", threshold="15", amount="20"), desk)
     said = desk.says(owner)
     assert "Your settings are saved." in said
     assert "A charge of" not in said
+
+
+def test_what_was_typed_is_there_again_after_cancel(desk: SettingsDesk, owner: Browser) -> None:
+    typed = {"enabled": "1", "threshold": "15", "amount": "33", "spending_cap": "$10"}
+    asked = desk.save(owner, **typed)
+    assert "Save, and charge $6.60 now?" in words_of(asked.text)
+    fields = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', asked.text))
+    assert {name: fields[name] for name in typed} == typed
+    assert re.search(r'<button[^>]* name="edit" value="1">Cancel</button>', asked.text)
+    answer = owner.open(desk.path, "POST", data={**fields, "edit": "1"})
+    assert answer.status_code == 200
+    assert re.search(r'name="enabled"[^>]* checked', answer.text)
+    for name in ("threshold", "amount", "spending_cap"):
+        assert f'value="{typed[name]}"' in answer.text
+    assert desk.account.topoff == DEFAULT_TOPOFF
+
+
+def test_setting_it_up_without_a_card_saves_and_goes_on_to_the_card(
+    desk: SettingsDesk, owner: Browser
+) -> None:
+    desk.ledger.accounts.remove_card(desk.id)
+    wrong = desk.save(owner, enabled="1", threshold="7", amount="x", card="1")
+    assert wrong.status_code == 422
+    answer = desk.save(owner, enabled="1", threshold="7", amount="21", card="1")
+    assert answer.headers["Location"] == f"/a/{desk.id}/settings/card"
+    assert desk.account.topoff == TopoffSettings(enabled=True, threshold=7, amount=21)
+    said = words_of(owner.open(answer.headers["Location"]).text)
+    assert "Your settings are saved." in said
+    assert "Auto Top-Off is on." in said
+    assert "Set Up Auto Top-Off" not in said.partition("Card for automatic top-offs")[2]
 
 
 def test_a_card_that_must_not_be_tried_again(desk: SettingsDesk, owner: Browser) -> None:
