@@ -72,6 +72,7 @@ def diagnose(parts: Parts) -> Iterator[Finding]:
     yield _check_history(parts)
     yield _check_stripe(parts)
     yield _check_mail(parts)
+    yield from _check_support_email(parts)
 
 
 def check_before_release(parts: Parts) -> Iterator[Finding]:
@@ -126,6 +127,11 @@ def _check_answer_route(parts: Parts) -> Finding:
     ):
         return _fail("ANSWER_URL", "is this gate's own voice webhook: a call would never leave it")
     return _ok("ANSWER_URL", f"answered calls go on by {route.kind}")
+
+
+def _check_support_email(parts: Parts) -> Iterator[Finding]:
+    if parts.settings.secret_keys and parts.settings.support_email is None:
+        yield _warn("SUPPORT_EMAIL", "is not set: the portal names nobody to write to")
 
 
 def _check_ledger(parts: Parts) -> Iterator[Finding]:

@@ -229,6 +229,16 @@ def test_each_example_is_refused_by_its_name(gatekeeper: Gatekeeper, name: str, 
     }
 
 
+def test_a_portal_that_names_nobody_to_write_to(
+    gatekeeper: Gatekeeper, outside: dict[str, str]
+) -> None:
+    portal = outside | {"SECRET_KEY": "a-secret-key-of-at-least-32-characters"}
+    checks = _checks(gatekeeper, "doctor", **portal)
+    assert checks["SUPPORT_EMAIL"] == ("warn", "is not set: the portal names nobody to write to")
+    checks = _checks(gatekeeper, "doctor", **portal, SUPPORT_EMAIL="help@gate.example")
+    assert "SUPPORT_EMAIL" not in checks
+
+
 def test_a_misspelt_name_is_pointed_out(gatekeeper: Gatekeeper, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("OWED_LEASES=3\nAWS_REGION=x\n")
     for command in ("doctor", "release"):

@@ -302,6 +302,16 @@ def test_a_completed_call_reports_its_length_once(
     assert [delivery.final.status for delivery in result.statuses] == [200]
 
 
+def test_a_dropped_call_is_over_once_its_message_was_heard(
+    gate: RecordingGate, caller: TwilioCaller
+) -> None:
+    gate.answers["/incoming"] = DROP
+    caller.call(to=OURS, from_=THEIRS)
+    [ended] = gate.asked("/status")
+    assert ended.parameters["CallStatus"] == "completed"
+    assert 0 < int(ended.parameters["CallDuration"]) < 10
+
+
 @pytest.mark.parametrize("end", ["busy", "no-answer", "failed", "canceled"])
 def test_a_call_that_was_not_completed_has_no_length(
     gate: RecordingGate, caller: TwilioCaller, end: TerminalStatus

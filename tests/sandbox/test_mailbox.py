@@ -1,5 +1,6 @@
 """The mailbox: what a sender is told, what a reader is shown, and its faults."""
 
+import html
 import re
 import signal
 import smtplib
@@ -172,14 +173,30 @@ def test_hostile_text_is_escaped_on_both_pages(mailbox: Mailbox) -> None:
         assert "&lt;script&gt;" in page
 
 
-def test_html_is_shown_in_a_sandbox_that_can_do_nothing(mailbox: Mailbox) -> None:
+def test_html_is_shown_in_a_sandbox_that_only_opens_links(mailbox: Mailbox) -> None:
     send(mailbox, message(html='<p class="x">Hello</p>'))
     page = get(mailbox, "/messages/1")
-    assert re.search(r'<iframe title="HTML part" sandbox srcdoc="&lt;p class=&#34;x', page.text)
+    [frame] = re.findall(r"<iframe [^>]+>", page.text)
+    assert re.findall(r'sandbox="([^"]*)"', frame) == [
+        "allow-popups allow-popups-to-escape-sandbox"
+    ]
+    srcdoc = html.unescape(re.findall(r'srcdoc="([^"]*)"', frame)[0])
+    assert srcdoc.startswith('<!doctype html><base target="_blank"><p class="x">Hello</p>')
     policy = page.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "script-src" not in policy
     assert "'unsafe-eval'" not in policy
+
+
+def test_web_addresses_in_a_text_are_links_and_nothing_else_is(mailbox: Mailbox) -> None:
+    text = 'See (http://gate.example/a?b=1&c=2). javascript:alert(1) https://x.example/"onclick=y'
+    send(mailbox, message(text=text))
+    page = get(mailbox, "/messages/1").text
+    assert html.unescape(re.sub(r"<[^>]+>", "", page.partition("<pre>")[2])).startswith(text)
+    assert re.findall(r'<a href="([^"]*)" target="_blank" rel="noopener noreferrer">', page) == [
+        "http://gate.example/a?b=1&amp;c=2",
+        "https://x.example/",
+    ]
 
 
 def test_another_host_name_is_refused(mailbox: Mailbox) -> None:

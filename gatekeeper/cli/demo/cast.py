@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from gatekeeper.bootstrap import Parts
 from gatekeeper.domain.account import NewAccount, TopoffSettings, new_account_id
+from gatekeeper.domain.person import Member, Role
 from gatekeeper.payments.cards import fetch_card
 from gatekeeper.sandbox.caller import Answered, CallResult, Dropped
 from gatekeeper.sandbox.stack import LocalStack
@@ -17,7 +18,10 @@ DECLINED_CARD = "4000000000000341"
 
 @dataclass(slots=True)
 class Customer:
-    """A customer of the demo, and the calls to and from its number."""
+    """A customer of the demo, and the calls to and from its number.
+
+    `email` is its owner's address, `viewer` that of somebody who may look, if anybody does.
+    """
 
     name: str
     email: str
@@ -26,6 +30,7 @@ class Customer:
     topoff: TopoffSettings
     card: str | None = None
     timezone: str = "UTC"
+    viewer: str = ""
     account_id: str = field(default_factory=new_account_id)
     calls: list[CallResult] = field(default_factory=list)
 
@@ -40,11 +45,15 @@ class Customer:
         return sum(isinstance(call.outcome, Dropped) for call in self.calls)
 
 
-Cast = tuple[Customer, Customer, Customer, Customer]
+Cast = tuple[Customer, Customer, Customer, Customer, Customer]
 
 
 def make_cast() -> Cast:
-    """One whose top-off succeeds, one without, one whose card is declined, one whose month ends."""
+    """Make a customer for each scene.
+
+    One whose top-off succeeds, one without, one whose card is declined until there is another, one
+    whose month ends, and one whose card stays declined.
+    """
     return (
         Customer(
             "Bright Dental",
@@ -54,6 +63,7 @@ def make_cast() -> Cast:
             topoff=TopoffSettings(enabled=True, threshold=5, amount=20),
             card=GOOD_CARD,
             timezone="America/New_York",
+            viewer="books@bright-dental.example",
         ),
         Customer(
             "Corner Bakery",
@@ -80,11 +90,20 @@ def make_cast() -> Cast:
             topoff=TopoffSettings(enabled=False, threshold=0, amount=20),
             timezone="Pacific/Auckland",
         ),
+        Customer(
+            "Fern Florist",
+            "shop@fern-florist.example",
+            "+15550100105",
+            allotment=3,
+            topoff=TopoffSettings(enabled=True, threshold=2, amount=10),
+            card=DECLINED_CARD,
+            timezone="America/Chicago",
+        ),
     )
 
 
 def move_in(customer: Customer, parts: Parts, stack: LocalStack) -> None:
-    """Open a customer's account, give it its number, its card and its settings."""
+    """Open a customer's account, give it its number, its card, its settings and its viewer."""
     accounts = parts.ledger.accounts
     accounts.open_account(
         NewAccount(
@@ -99,6 +118,8 @@ def move_in(customer: Customer, parts: Parts, stack: LocalStack) -> None:
     if customer.card is not None:
         give_card(customer, customer.card, parts, stack)
     accounts.set_topoff(customer.account_id, customer.topoff)
+    if customer.viewer:
+        parts.ledger.members.set_member(customer.account_id, Member(customer.viewer, Role.VIEWER))
 
 
 def give_card(customer: Customer, card: str, parts: Parts, stack: LocalStack) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 import shlex
+import signal
 import sys
 import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import FrameType
+from typing import Final
 
 import click
 from rich.console import Console
@@ -26,6 +29,7 @@ from gatekeeper.settings import load_settings, refuse_live_key
 
 _PACE_S = 0.15
 _BETWEEN_CALLS_S = 1.0
+_ENDINGS: Final = (signal.SIGTERM, signal.SIGHUP)
 #: Of the calls that go on: about so many are made by AI Calling.
 _OUTBOUND_SHARE = 0.25
 
@@ -43,6 +47,7 @@ def demo(*, once: bool) -> None:
 
 def _run(*, once: bool) -> bool:
     console = Console()
+    _end_as_with_ctrl_c()
     console.print("Starting Valkey, Stripe and a mailbox (sandbox), web, relay and workers ...")
     try:
         with (
@@ -55,6 +60,24 @@ def _run(*, once: bool) -> bool:
     except KeyboardInterrupt:
         console.print("Stopped before the sums.")
         return True
+
+
+def _end_as_with_ctrl_c() -> None:
+    """Let SIGTERM, and a terminal that is closed, end everything that the demo has started.
+
+    Who starts it so that it outlives its terminal, as by nohup, has it go on.
+    """
+    for number in _ENDINGS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    # A terminal that is closed may tell twice, by its shell and by the system; one is enough, and
+    # another must not disturb the end.
+    for number in _ENDINGS:
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _play(stack: LocalStack, console: Console, *, once: bool) -> bool:
@@ -139,7 +162,10 @@ class _Show:
     def addressees(self) -> dict[str, str]:
         """The people of the demo: what each is there, and the address to sign in with."""
         owners = {f"owner of {one.name}": one.email for one in self._story.customers}
-        return {**owners, "admin": ADMIN_EMAIL}
+        viewers = {
+            f"viewer of {one.name}": one.viewer for one in self._story.customers if one.viewer
+        }
+        return {**owners, **viewers, "admin": ADMIN_EMAIL}
 
     def play(self) -> list[Sum]:
         """Play the story; returns the reckoning."""

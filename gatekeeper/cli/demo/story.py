@@ -53,6 +53,7 @@ class Story:
             self._no_topoff(caller)
             self._a_card_that_is_declined(caller)
             self._a_month_that_ends(caller)
+            self._a_card_that_stays_declined(caller)
             self._a_refund()
             self.tell("A number that nobody has: refused, and nobody pays for it")
             self.stray_calls.append(caller.call(to=UNKNOWN_NUMBER, from_=CALLER))
@@ -60,7 +61,7 @@ class Story:
         self._wait_for("history to have it all", lambda: not read_lag(self.parts.ledger).entries)
 
     def _a_topoff_that_succeeds(self, caller: TwilioCaller) -> None:
-        bright, _, _, _ = self.customers
+        bright, *_ = self.customers
         self.tell(f"{bright.name}: six calls, and the balance falls below its threshold")
         self._calls(caller, bright, 6)
         self._wait_for("the top-off", lambda: self._balance(bright) == bright.topoff.amount + 4)
@@ -82,12 +83,12 @@ class Story:
         caller.hang_up(late.call)
 
     def _no_topoff(self, caller: TwilioCaller) -> None:
-        _, corner, _, _ = self.customers
+        _, corner, *_ = self.customers
         self.tell(f"{corner.name}: no auto top-off; twelve calls for eight credits")
         self._calls(caller, corner, 12)
 
     def _a_card_that_is_declined(self, caller: TwilioCaller) -> None:
-        _, _, delta, _ = self.customers
+        _, _, delta, *_ = self.customers
         self.tell(f"{delta.name}: four calls, and the top-off's card is declined")
         self._calls(caller, delta, 4)
         self._wait_for("the declined charge", lambda: self._account(delta).incident_id)
@@ -100,7 +101,7 @@ class Story:
         self._calls(caller, delta, 5)
 
     def _a_month_that_ends(self, caller: TwilioCaller) -> None:
-        _, _, _, echo = self.customers
+        _, _, _, echo, _ = self.customers
         self.tell(f"{echo.name}: two calls of the five that the month includes")
         self._calls(caller, echo, 2)
         self.tell(f"{echo.name}: the month ends; three credits lapse and five are granted")
@@ -117,8 +118,15 @@ class Story:
         self.tell(f"{echo.name}: AI Calling calls somebody back; one credit, as for any call")
         self._add(echo, call_out(caller, echo))
 
+    def _a_card_that_stays_declined(self, caller: TwilioCaller) -> None:
+        *_, fern = self.customers
+        self.tell(f"{fern.name}: the card is declined, and nobody has given another yet")
+        self._calls(caller, fern, 2)
+        self._wait_for("the declined charge", lambda: self._account(fern).incident_id)
+        self._calls(caller, fern, 3)
+
     def _a_refund(self) -> None:
-        bright, _, _, _ = self.customers
+        bright, *_ = self.customers
         self.tell(f"{bright.name}: half of its top-off is refunded; half of the credits go back")
         entries = self.parts.ledger.log.entries(bright.account_id)
         charge = next(entry for entry in entries if entry.type is EntryType.TOPOFF_SUCCEEDED)

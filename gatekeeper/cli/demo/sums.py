@@ -22,6 +22,7 @@ _MUST_BE = (
     (12, 8, 4, 8, 8, 0, 2),
     (15, 11, 4, 11, 11, 6 + 15 - 11, 3),
     (4, 4, 0, 4, 4, 5 - 2, 0),
+    (5, 3, 2, 3, 3, 0, 2),
 )
 _CHARGES = (2, (20 + 15) * 25)
 
@@ -86,7 +87,7 @@ def _overall(story: Story, mail: list[dict[str, Any]]) -> list[Sum]:
     return [
         Sum("Cards charged", _CHARGES[0], charges["succeeded"]),
         Sum("Money charged, cents", _CHARGES[1], charges["succeeded_minor"]),
-        Sum("Charges declined", 1, charges["failed"]),
+        Sum("Charges declined", 2, charges["failed"]),
         Sum("Credits from charges", 20 + 15, credited),
         Sum("Credits taken back for a refund", 20 // 2, clawed_back),
         Sum("Months that began", 1, sum(e.type is EntryType.CYCLE_STARTED for e in entries)),

@@ -14,10 +14,12 @@ from gatekeeper.sandbox.caller.call import (
 )
 from gatekeeper.sandbox.caller.policy import ConnectionPolicy
 from gatekeeper.sandbox.caller.transport import require_loopback
-from gatekeeper.sandbox.caller.twiml import Failed, Outcome, Rejected, experience
+from gatekeeper.sandbox.caller.twiml import Dropped, Failed, Outcome, Rejected, experience
 from gatekeeper.sandbox.caller.webhook import Delivery, Exchange, WebhookSender
 
 DEFAULT_DURATION_S = 42
+#: A call that hears the drop message and is hung up on is over by then.
+_DROPPED_DURATION_S = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ class TwilioCaller:
         `duplicates` more requests are made about the same call, one after the other or
         `concurrently`. `status_copies` 0 leaves the status out: it is lost, or sent late by
         `hang_up`. With `status_first` it overtakes the request. A rejected call ends as Twilio
-        ends it, whatever `end` says.
+        ends it, whatever `end` says, and a dropped one once its message was heard.
         """
         copies = status_copies if self.status_url is not None else 0
         statuses: list[Delivery] = []
@@ -164,6 +166,8 @@ class TwilioCaller:
         rings = self._ring_times(call, 1 + duplicates, concurrently=concurrently)
         if not status_first:
             end = _end_of(rings[0].outcome, end)
+            if isinstance(rings[0].outcome, Dropped):
+                duration_s = min(duration_s, _DROPPED_DURATION_S)
             statuses = [self.hang_up(call, end, duration_s) for _ in range(copies)]
         return CallResult(call, rings, tuple(statuses))
 

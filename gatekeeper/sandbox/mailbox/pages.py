@@ -1,5 +1,20 @@
 """The mailbox's two pages, as Jinja templates. Flask escapes every value put into them."""
 
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from markupsafe import Markup
+
+#: Within the frame no other site may show its pages, so that links lead to a new tab. It goes
+#: before the whole part, which keeps the part's own head in the head.
+OPENING_OUTSIDE: Final = '<!doctype html><base target="_blank">'
+
+#: What ends a sentence or a bracket is not of the address that stands before it.
+_ADDRESS: Final = re.compile(r"https?://[^\s<>\"']*[^\s<>\"'.,;:!?)\]]")
+_LINK: Final = Markup('<a href="{0}" target="_blank" rel="noopener noreferrer">{0}</a>')
+
 _HEAD = """<!doctype html>
 <html lang="en">
 <head>
@@ -69,13 +84,24 @@ MESSAGE_PAGE = (
 </table>
 {% if message.text is not none %}
 <h2>Text</h2>
-<pre>{{ message.text }}</pre>
+<pre>{{ message.text|linked }}</pre>
 {% endif %}
 {% if message.html is not none %}
 <h2>HTML</h2>
-<iframe title="HTML part" sandbox srcdoc="{{ message.html }}"></iframe>
+<iframe title="HTML part" sandbox="allow-popups allow-popups-to-escape-sandbox"
+        srcdoc="{{ opening_outside ~ message.html }}"></iframe>
 {% endif %}
 </body>
 </html>
 """
 )
+
+
+def linked(text: str) -> Markup:
+    """Escape a text for a page and make links of the web addresses in it."""
+    shown, end = Markup(), 0
+    for found in _ADDRESS.finditer(text):
+        shown += text[end : found.start()]
+        shown += _LINK.format(found[0])
+        end = found.end()
+    return shown + text[end:]

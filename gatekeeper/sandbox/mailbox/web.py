@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from gatekeeper.sandbox.mailbox.behaviour import Behaviour
 from gatekeeper.sandbox.mailbox.deliveries import Deliveries, Delivery
-from gatekeeper.sandbox.mailbox.pages import LIST_PAGE, MESSAGE_PAGE
+from gatekeeper.sandbox.mailbox.pages import LIST_PAGE, MESSAGE_PAGE, OPENING_OUTSIDE, linked
 from gatekeeper.sandbox.mailbox.smtp import SmtpServer
 
 # Mail is written by others: no scripts, nothing fetched, only styles and pictures of its own.
@@ -27,6 +27,7 @@ def create_app(deliveries: Deliveries, smtp: SmtpServer) -> Flask:
     app = Flask(__name__)
     # A page elsewhere whose host name is pointed at 127.0.0.1 must not read the mail.
     app.config["TRUSTED_HOSTS"] = ["127.0.0.1", "localhost"]
+    app.add_template_filter(linked)
     routes: dict[tuple[str, str], Callable[..., Response | str]] = {
         ("GET", "/"): lambda: _list_page(deliveries),
         ("GET", "/messages/<int:number>"): lambda number: _message_page(deliveries, number),
@@ -56,7 +57,10 @@ def _message_page(deliveries: Deliveries, number: int) -> str:
     if delivery is None:
         abort(404)
     return render_template_string(
-        MESSAGE_PAGE, message=delivery, copies=deliveries.copies(delivery)
+        MESSAGE_PAGE,
+        message=delivery,
+        copies=deliveries.copies(delivery),
+        opening_outside=OPENING_OUTSIDE,
     )
 
 
