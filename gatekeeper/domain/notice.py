@@ -111,7 +111,7 @@ class PurchaseSucceeded:
 
 @dataclass(frozen=True, slots=True)
 class SpendingCapReached:
-    """One more top-off, of `amount_minor`, would pass the spending cap of this billing period.
+    """One more top-off, of `amount_minor`, would pass the spending cap of this billing cycle.
 
     `spent_minor` is what top-offs have charged in it. They go on at `resumes_at_ms`.
     """

@@ -13,6 +13,7 @@ _CHARGE: Final = ("settings/billing#charge", "your Billing page")
 _HISTORY: Final = ("settings/billing#history", "your Billing page")
 _TOPOFF: Final = ("receptionist/settings", "your settings of Auto Top-Off")
 _CHOICE: Final = "settings/emails"
+_BUY: Final = "buy"
 
 #: Those that are not here are about the balance: the Billing tab begins with it.
 _PAGES: Final = {
@@ -23,19 +24,31 @@ _PAGES: Final = {
     NoticeKind.CREDITS_CLAWED_BACK: _HISTORY,
     NoticeKind.PURCHASE_SUCCEEDED: _HISTORY,
 }
+#: Those that say that one can buy credits now.
+_OFFERS: Final = {
+    NoticeKind.CALLS_DROPPED,
+    NoticeKind.BALANCE_LOW,
+    NoticeKind.SPENDING_CAP_REACHED,
+    NoticeKind.CREDITS_CLAWED_BACK,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """The addresses in an e-mail: the page that it is about, and where its readers are chosen."""
+    """The addresses in an e-mail: the page that it is about, and where its readers are chosen.
+
+    `buy` is where credits are bought, "" in one that does not offer them.
+    """
 
     page: str
     page_name: str
     choice: str
+    buy: str = ""
 
 
 def links_of(kind: NoticeKind, account_id: str, portal_url: str) -> Links:
     """Find where an e-mail about an account leads. `portal_url` has no slash at its end."""
     path, name = _PAGES.get(kind, _BILLING)
     root = f"{portal_url}/a/{account_id}"
-    return Links(f"{root}/{path}", name, f"{root}/{_CHOICE}")
+    buy = f"{root}/{_BUY}" if kind in _OFFERS else ""
+    return Links(f"{root}/{path}", name, f"{root}/{_CHOICE}", buy)

@@ -66,7 +66,7 @@ _DROP_ADVICE: Final[dict[Reason, Advice]] = {
             "for them."
         ),
         remedy=(
-            "To have credits added automatically before the next billing period, go to "
+            "To have credits added automatically before the next billing cycle, go to "
             "**AI Receptionist → Settings** and raise the spending cap, or remove it. "
             f"To buy credits now, {_BUY_CREDITS}."
         ),

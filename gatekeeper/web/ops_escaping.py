@@ -25,6 +25,12 @@ REWRITES: Final[dict[str, dict[str, str]]] = {
         # The page's one inline script, which the content security policy knows by its nonce.
         '<script type="text/javascript">': '<script nonce="{{ csp_nonce() }}">',
     },
+    "rq_dashboard/navbar.html": {
+        # Who looks at queues came from the portal, and finds back.
+        '<a class="navbar-brand">RQ-dashboard</a>': (
+            '<a class="navbar-brand" href="/admin/">Back to Administration</a>'
+        ),
+    },
     "rq_dashboard/jobs.html": {
         "$('<div/>').text(d.description).html()": "d.description",
         "$('<div/>').text(d.exc_info).html()": "d.exc_info",

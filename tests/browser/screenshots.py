@@ -86,7 +86,7 @@ def _take_all(folder: Path, portal: Portal, browser: Browser, origin: str) -> It
         portal.sign_in(page, life.owner, origin)
         for name, path in portal.pages(life).items():
             page.goto(path)
-            yield _take(folder, page, f"{state}, {name}".replace(" ", "-"))
+            yield _take(folder, page, f"{state} {name}".replace(" ", "-"))
         page.context.close()
 
 

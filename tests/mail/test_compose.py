@@ -150,6 +150,15 @@ def test_each_leads_to_the_page_that_it_is_about(notice: Notice, path: str) -> N
     assert links.page == f"https://portal.example/a/acc_1/{path}"
 
 
+@pytest.mark.parametrize("notice", EVERY_NOTICE, ids=lambda notice: notice.id)
+def test_whichever_says_that_one_can_buy_credits_leads_there(notice: Notice) -> None:
+    message = compose(notice, OWNER, LINKED)
+    buy = "https://portal.example/a/acc_1/buy"
+    says_so = "Buy Credits in the top navigation bar" in " ".join(text_of(message).split())
+    assert (buy in text_of(message).split()) is says_so
+    assert (buy in PageText(html_of(message)).links) is says_so
+
+
 def test_a_topoff_is_confirmed() -> None:
     message = compose(SUCCEEDED, OWNER, SENDER)
     assert message["Subject"] == "Auto top-off: 200 credits added"

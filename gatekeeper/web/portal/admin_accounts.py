@@ -20,7 +20,13 @@ from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.ledger.overview import read_accounts
 from gatekeeper.web.ops import PREFIX as QUEUES_PATH
 from gatekeeper.web.portal.account_state import AccountState
-from gatekeeper.web.portal.admin_search import CALL_SID, find_exactly, names_exactly, read_text
+from gatekeeper.web.portal.admin_search import (
+    CALL_SID,
+    find_by_digits,
+    find_exactly,
+    names_exactly,
+    read_text,
+)
 from gatekeeper.web.portal.admin_words import admin_states
 from gatekeeper.web.portal.blueprint import (
     RETRY_SOON,
@@ -66,7 +72,8 @@ def _add_list(pages: PortalBlueprint, parts: Parts) -> None:
         order = _chosen_order()
         if CALL_SID.fullmatch(text):
             return redirect(url_for(".call", call_sid=text), 303)
-        if names_exactly(text) and (account_id := find_exactly(parts.ledger, text)):
+        find = find_exactly if names_exactly(text) else find_by_digits
+        if text and (account_id := find(parts.ledger, text)):
             return redirect(url_for(".account", account_id=account_id), 303)
         after = request.args.get("after")
         try:

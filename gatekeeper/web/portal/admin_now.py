@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -16,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gatekeeper.bootstrap import Parts
 from gatekeeper.domain.account import Account
 from gatekeeper.domain.incident import Incident
+from gatekeeper.domain.phrasing import local_moment
 from gatekeeper.history.directory import incident_candidates
 from gatekeeper.history.drops import Drops, drops_since
 from gatekeeper.history.engine import describe_sql_error
@@ -124,16 +124,22 @@ def _add_dropped(pages: PortalBlueprint, parts: Parts) -> None:
         except SQLAlchemyError as error:
             _note_unavailable(error)
         ids = [account_id for account_id, _ in drops.by_account] if drops else []
+        accounts = read_accounts(parts.ledger, ids)
         page = render_template(
             "portal/admin_dropped.html",
             drops=drops,
-            accounts=read_accounts(parts.ledger, ids),
+            accounts=accounts,
             reasons=REASON_LABELS,
             since_ms=since_ms,
-            day=datetime.fromtimestamp(since_ms / 1000, UTC).date().isoformat(),
+            days={one.id: _day_of(one, now_ms) for one in accounts.values()},
             up_to_ms=up_to_ms,
         )
         return (page, 503, RETRY_SOON) if drops is None else page
+
+
+def _day_of(account: Account, now_ms: int) -> str:
+    """Write the day that it is where an account is, as its lists of calls are asked for one."""
+    return local_moment(now_ms, account.timezone).date().isoformat()
 
 
 def _note_unavailable(error: SQLAlchemyError) -> None:

@@ -14,6 +14,8 @@ from gatekeeper.ledger.overview import read_accounts
 CALL_SID: Final = re.compile(r"CA[0-9a-fA-F]{32}")
 #: What people write between the digits of a phone number.
 _BETWEEN_DIGITS: Final = str.maketrans("", "", " -().\N{NO-BREAK SPACE}")
+#: A number of the North American plan as it is written at home: without its +1.
+_NORTH_AMERICAN: Final = re.compile(r"[2-9][0-9]{9}")
 _TEXT_MAX: Final = 254
 
 
@@ -39,6 +41,19 @@ def find_exactly(ledger: Ledger, text: str) -> str | None:
     else:
         account_id = account_of(text) if is_record_id(text) else text
     return account_id if account_id and read_accounts(ledger, [account_id]) else None
+
+
+def find_by_digits(ledger: Ledger, text: str) -> str | None:
+    """Find the account of a phone number that was written without its plus, or its +1.
+
+    None when there is none, or when it may be the one or the other. Raises redis.RedisError.
+    """
+    digits = _number(text)
+    numbers = [f"+{digits}"]
+    if _NORTH_AMERICAN.fullmatch(digits):
+        numbers.append(f"+1{digits}")
+    found = {find_exactly(ledger, number) for number in numbers if is_e164(number)} - {None}
+    return found.pop() if len(found) == 1 else None
 
 
 def _number(text: str) -> str:

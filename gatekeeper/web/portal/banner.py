@@ -2,7 +2,8 @@
 
 Where there is none to show, the spending cap has its place while it is reached. That cannot be
 dismissed: it says what becomes of calls until a day that it names, and the people who chose the cap
-end it by choosing another.
+end it by choosing another. While an account is suspended that has the place of both: nothing else
+that one could do would have a call answered.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from gatekeeper.ledger.errors import UnknownAccount
 from gatekeeper.ledger.keys import account_of, is_record_id
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.mail.wording import FAILURE_ADVICE, outlook
-from gatekeeper.web.portal.billing_words import period_words
+from gatekeeper.web.portal.billing_words import cap_use
 from gatekeeper.web.portal.blueprint import PortalBlueprint
 from gatekeeper.web.portal.doorkeeper import Doorkeeper, Right
 from gatekeeper.web.portal.frame import Banner, FindBanner
@@ -53,10 +54,12 @@ _CHANGE_CAP: Final = _Action("Change the Cap", "receptionist.settings", "charge"
 _LOOK: Final = _Action("Go to Billing", _BILLING, "charge")
 
 
-def banner_finder(ledger: Ledger, currency: str) -> FindBanner:
+def banner_finder(ledger: Ledger, currency: str, support_email: str | None) -> FindBanner:
     """Make what finds the banner of an account for a visitor. It raises redis.RedisError."""
 
     def find(account: Account, who: Visitor) -> Banner | None:
+        if account.suspended:
+            return _suspended_banner(support_email)
         if account.incident_id:
             incident = ledger.incidents.unseen_incident(account.id, who.email)
             if incident is not None:
@@ -116,16 +119,23 @@ def _banner(incident: Incident, account: Account, who: Visitor) -> Banner:
     )
 
 
+def _suspended_banner(support_email: str | None) -> Banner:
+    return Banner(
+        reason="This account is suspended",
+        meaning="Incoming calls are dropped.",
+        warning="",
+        contact=support_email or "",
+    )
+
+
 def _cap_banner(account: Account, who: Visitor, currency: str) -> Banner:
-    spent = format_minor(account.spent_minor, currency)
-    cap = format_minor(account.topoff.spending_cap_minor or 0, currency)
     action = _CHANGE_CAP if who.may_pay else _LOOK
     return Banner(
         reason="Your spending cap is reached",
-        meaning=f"There are no more automatic top-offs in this {period_words(account)}.",
+        meaning="There are no more automatic top-offs in this billing cycle.",
         warning=outlook(account.balance),
         at_ms=account.cycle_end_ms or 0,
-        amount=f"{spent} of {cap} used",
+        amount=cap_use(account.spent_minor, account.topoff.spending_cap_minor or 0, currency),
         action_label=action.label,
         action_href=_href(action, account.id),
         dismiss_href="",
@@ -154,6 +164,11 @@ def amount_of(incident: Incident) -> str:
 
 
 def _href(action: _Action, account_id: str) -> str:
+    """Find where an action leads; "" on the very page that it leads to."""
     if action.endpoint != _BILLING and action.endpoint in current_app.view_functions:
         return url_for(action.endpoint, account_id=account_id)
+    is_asked_for = request.endpoint == "incident.banner"  # by a page that stays open
+    here = local_path(urlsplit(request.referrer or "").path) if is_asked_for else request.path
+    if here == url_for(_BILLING, account_id=account_id):
+        return ""
     return url_for(_BILLING, account_id=account_id, _anchor=action.anchor)

@@ -10,10 +10,11 @@ import structlog
 from flask import Blueprint, current_app, render_template, request
 from flask.typing import RouteCallable
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import Forbidden, NotFound
+from werkzeug.exceptions import Forbidden, NotFound, RequestEntityTooLarge
 from werkzeug.wrappers import Response as BaseResponse
 
 from gatekeeper.web.portal.doorkeeper import Doorkeeper, Right
+from gatekeeper.web.portal.downloads import DownloadBusy, DownloadTooLong
 from gatekeeper.web.portal.headers import finish_page
 
 #: Where the routes of these rights are: the path says whose account it is.
@@ -71,7 +72,8 @@ class PortalBlueprint(Blueprint):
 
 
 def _check_right(rule: str, right: Right, methods: list[str]) -> None:
-    if not rule.startswith(_PREFIXES.get(right, "/")):
+    fitting = {one for one, prefix in _PREFIXES.items() if rule.startswith(prefix)}
+    if right not in (fitting or set(Right) - set(_PREFIXES)):
         raise ValueError(f"{rule} is no path for the right to {right.value}")
     if right is Right.SEE and not _READING.issuperset(methods):
         raise ValueError(f"{rule} changes something: the right to see is not enough")
@@ -100,7 +102,8 @@ def _this_page() -> str:
     return request.path if readable else "/"
 
 
-def _answer_not_found(_: Exception) -> tuple[str, int]:
+def answer_not_found(_: Exception) -> tuple[str, int]:
+    """Answer that there is no such page, without telling what there is for others."""
     return answer_message(
         404,
         "There is no such page",
@@ -124,6 +127,33 @@ def _answer_form_too_old(_: Exception) -> tuple[str, int]:
     )
 
 
+def _answer_form_too_long(_: Exception) -> tuple[str, int]:
+    return answer_message(
+        413,
+        "That is more than we can take",
+        "Nothing was changed. Please send a shorter text.",
+        href=_this_page(),
+        link="Open the page again",
+    )
+
+
+def _answer_download_busy(_: Exception) -> tuple[str, int, dict[str, str]]:
+    return answer_unavailable(
+        "Another download is being made",
+        "One is made at a time. Please try again in a minute.",
+        href=_this_page(),
+        link="Try again",
+    )
+
+
+def _answer_download_too_long(_: Exception) -> tuple[str, int]:
+    return answer_message(
+        422,
+        "That is too much for one file",
+        "Please go back, choose fewer days, and download the rest after it.",
+    )
+
+
 def _answer_ledger_unreachable(error: Exception) -> tuple[str, int, dict[str, str]]:
     _log.warning("portal_without_ledger", error=type(error).__name__)
     return answer_unavailable(
@@ -135,8 +165,11 @@ def _answer_ledger_unreachable(error: Exception) -> tuple[str, int, dict[str, st
 
 
 _ANSWERS: Final[dict[type[Exception], Callable[[Any], Any]]] = {
-    NotFound: _answer_not_found,
+    NotFound: answer_not_found,
     Forbidden: _answer_forbidden,
     CSRFError: _answer_form_too_old,
+    RequestEntityTooLarge: _answer_form_too_long,
+    DownloadBusy: _answer_download_busy,
+    DownloadTooLong: _answer_download_too_long,
     redis.RedisError: _answer_ledger_unreachable,
 }

@@ -25,13 +25,6 @@ from gatekeeper.web.portal.visitor import Visitor
 
 _T = TypeVar("_T")
 
-CHOOSER: Final = "front.front"
-SIGN_IN: Final = "sign_in.ask"
-SIGN_OUT: Final = "sign_in.sign_out"
-BUY_CREDITS: Final = "purchase.choose"
-#: Answers with the banner alone, or nothing; asked for by pages that stay open.
-BANNER: Final = "incident.banner"
-
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -65,7 +58,7 @@ SETTINGS: Final = Place(
     tabs=(
         Place("billing", "Billing", "settings.billing"),
         Place("emails", "E-mails", "settings.emails"),
-        Place("access", "Sign-in", "settings.access"),
+        Place("access", "People", "settings.access"),
     ),
 )
 
@@ -85,20 +78,22 @@ ADMIN: Final = Place(
 
 @dataclass(frozen=True, slots=True)
 class Banner:
-    """An open incident, or else a spending cap that is reached, as people are told of it.
+    """A suspension, an open incident, or else a spending cap that is reached, as people are told.
 
     `reason` is the promised wording, `warning` what may come of it. `at_ms` is when, or, where
-    `is_until`, how long. `action_href` is where the action's button leads; `dismiss_href` is what a
-    dismissal is posted to, "" where there is none. `tone` goes with the words, which say it all.
+    `is_until`, how long; None is not known. `action_href` is where the action's button leads, ""
+    where there is none; `dismiss_href` is what a dismissal is posted to, "" where there is none.
+    `contact` is an e-mail address to write to. `tone` goes with the words, which say it all.
     """
 
     reason: str
     meaning: str
-    at_ms: int
-    amount: str
-    action_label: str
-    action_href: str
-    dismiss_href: str
+    at_ms: int | None = None
+    amount: str = ""
+    action_label: str = ""
+    action_href: str = ""
+    dismiss_href: str = ""
+    contact: str = ""
     warning: str = "Future calls may be dropped until this is resolved."
     is_until: bool = False
     tone: str = "bad"

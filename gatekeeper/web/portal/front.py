@@ -15,7 +15,12 @@ from gatekeeper.bootstrap import Parts
 from gatekeeper.history.engine import describe_sql_error
 from gatekeeper.history.queries import calls_page
 from gatekeeper.web.portal.account_state import account_state
-from gatekeeper.web.portal.billing_words import allotment_note, balance_words
+from gatekeeper.web.portal.billing_words import (
+    allotment_label,
+    allotment_note,
+    balance_words,
+    topoff_words,
+)
 from gatekeeper.web.portal.blueprint import PortalBlueprint
 from gatekeeper.web.portal.calls_view import CallLine, call_line
 from gatekeeper.web.portal.doorkeeper import Doorkeeper, Right
@@ -52,11 +57,30 @@ def front_pages(doorkeeper: Doorkeeper, parts: Parts) -> PortalBlueprint:
             account=found,
             state=account_state(found),
             balance_words=balance_words(found),
+            allotment_label=allotment_label(found),
             allotment_note=allotment_note(found),
+            topoff_words=topoff_words(found),
             lines=_last_calls(parts.history, account_id),
         )
 
+    _add_shortcuts(pages)
     return pages
+
+
+def _add_shortcuts(pages: PortalBlueprint) -> None:
+    """Lead on from addresses that people make up by cutting off the end of another."""
+
+    @pages.get("/a/<account_id>/settings", right=Right.SEE)
+    def settings(account_id: str) -> ResponseReturnValue:
+        return redirect(url_for("settings.billing", account_id=account_id), 303)
+
+    @pages.get("/a/<account_id>/receptionist", right=Right.SEE)
+    def receptionist(account_id: str) -> ResponseReturnValue:
+        return redirect(url_for("receptionist.calls", account_id=account_id), 303)
+
+    @pages.get("/a/<account_id>/calling", right=Right.SEE)
+    def calling(account_id: str) -> ResponseReturnValue:
+        return redirect(url_for("calling.calls", account_id=account_id), 303)
 
 
 def _last_calls(engine: Engine, account_id: str) -> Sequence[CallLine] | None:

@@ -34,7 +34,7 @@ NOTICE_WORDS: Final[dict[NoticeKind, NoticeWords]] = {
         "Low balance", "The balance falls below the threshold while auto top-off is off."
     ),
     NoticeKind.SPENDING_CAP_REACHED: NoticeWords(
-        "Spending cap reached", "No more top-offs are charged in this billing period."
+        "Spending cap reached", "No more top-offs are charged in this billing cycle."
     ),
     NoticeKind.TOPOFF_SUCCEEDED: NoticeWords(
         "Top-offs", "Auto top-off charged the card and added credits."

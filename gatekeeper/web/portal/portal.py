@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Flask
+from flask import Blueprint, Flask, Response
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -12,7 +12,7 @@ from gatekeeper.web.portal.access import add_access
 from gatekeeper.web.portal.admin import admin_pages
 from gatekeeper.web.portal.banner import banner_finder, incident_pages
 from gatekeeper.web.portal.billing import add_billing
-from gatekeeper.web.portal.blueprint import PortalBlueprint
+from gatekeeper.web.portal.blueprint import PortalBlueprint, answer_message
 from gatekeeper.web.portal.calling import calling_pages
 from gatekeeper.web.portal.card import card_pages
 from gatekeeper.web.portal.cookies import SessionCookie, are_secure, cookie_name
@@ -20,6 +20,8 @@ from gatekeeper.web.portal.doorkeeper import Doorkeeper
 from gatekeeper.web.portal.emails import add_emails
 from gatekeeper.web.portal.frame import install_frame
 from gatekeeper.web.portal.front import front_pages
+from gatekeeper.web.portal.headers import finish_page
+from gatekeeper.web.portal.no_page import install_no_page
 from gatekeeper.web.portal.purchase import purchase_pages
 from gatekeeper.web.portal.receptionist import receptionist_pages
 from gatekeeper.web.portal.sign_in import sign_in_pages
@@ -38,7 +40,7 @@ def install_portal(app: Flask, parts: Parts, *, for_machines: Blueprint) -> Door
     _guard_forms(app, settings, secure=secure).exempt(for_machines)
     doorkeeper = Doorkeeper(ledger, settings.admins, SessionCookie(secure=secure))
     app.register_blueprint(front_pages(doorkeeper, parts))
-    app.register_blueprint(sign_in_pages(doorkeeper, ledger.sign_ins, parts.sign_in_links))
+    app.register_blueprint(sign_in_pages(doorkeeper, ledger, parts.sign_in_links))
     if settings.sso_secrets:
         app.register_blueprint(
             sso_pages(doorkeeper, ledger, settings.sso_secrets, settings.public_origin)
@@ -50,11 +52,24 @@ def install_portal(app: Flask, parts: Parts, *, for_machines: Blueprint) -> Door
     app.register_blueprint(_settings_pages(doorkeeper, parts))
     app.register_blueprint(purchase_pages(doorkeeper, parts))
     app.register_blueprint(card_pages(doorkeeper, parts))
-    install_frame(app, settings, ledger, find_banner=banner_finder(ledger, settings.currency))
+    find_banner = banner_finder(ledger, settings.currency, settings.support_email)
+    install_frame(app, settings, ledger, find_banner=find_banner)
+    install_no_page(app, doorkeeper)
     # Links are asked for by clients, and counted by client.
     proxies = settings.trusted_proxies
     app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=0)  # type: ignore[method-assign]  # as Flask has it
     return doorkeeper
+
+
+def busy_page(app: Flask) -> Response:
+    """Write, once, the page that is sent while there is no thread to make one."""
+    with app.test_request_context():
+        page, status = answer_message(
+            503,
+            "We are busy right now",
+            "Your calls are taken care of meanwhile. Please go back and try again in a moment.",
+        )
+        return finish_page(Response(page, status, {"Retry-After": "5"}))
 
 
 def _settings_pages(doorkeeper: Doorkeeper, parts: Parts) -> PortalBlueprint:

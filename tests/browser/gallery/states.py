@@ -93,7 +93,7 @@ def _low(life: Life) -> None:
 def _overdraft(life: Life) -> None:
     life.opened(days_ago=3, purchased=9).card().topoff(threshold=0, amount=20)
     life.lives(1).rings(11)
-    life.topoff(on=False, threshold=0, amount=20)
+    life.begin(life.account.topoff_id)
 
 
 def _charge_in_flight(life: Life) -> None:

@@ -9,7 +9,7 @@ from gatekeeper.domain.incident import FailureReason
 from gatekeeper.ledger.accounts import Accounts
 from tests.ledger.desk import Desk, new_call
 from tests.web.portal.admin_desk import BY, AdminDesk
-from tests.web.portal.billing_desk import fail, words_of
+from tests.web.portal.billing_desk import fail, retry_fields, words_of
 from tests.web.portal.conftest import OWNER, VIEWER, Scene
 
 NUMBER = "+15550001111"
@@ -128,10 +128,10 @@ def test_a_correction_needs_a_reason(desk: AdminDesk, able: Desk, reason: str) -
 
 
 def test_no_more_is_removed_than_there_is(desk: AdminDesk, able: Desk) -> None:
-    desk.ledger.accounts.add_credits(able.id, 5, reference="gift", cause="test")
-    answer = desk.correct(able.id, direction="remove", credits="6", reason="too many")
-    assert (answer.status_code, able.account.balance) == (422, 5)
-    assert "Only 5 purchased credits can be removed." in answer.text
+    desk.ledger.accounts.add_credits(able.id, 1200, reference="gift", cause="test")
+    answer = desk.correct(able.id, direction="remove", credits="1201", reason="too many")
+    assert (answer.status_code, able.account.balance) == (422, 1200)
+    assert "Only 1,200 purchased credits can be removed." in answer.text
 
 
 def test_a_form_of_nobodys_changes_nothing(desk: AdminDesk, able: Desk) -> None:
@@ -166,13 +166,14 @@ def test_an_account_is_suspended_and_resumed_after_a_question(desk: AdminDesk, a
 
 
 def test_a_failed_charge_is_retried_as_from_the_billing_page(desk: AdminDesk, able: Desk) -> None:
-    incident = fail(able, FailureReason.DECLINED)
+    fail(able, FailureReason.DECLINED)
     path = desk.account_path(able.id)
     html = desk.get(path).text
     assert "generic_decline" in html
+    assert "a retry charges $4.00 for 20 credits to your Visa ending in 4242." in html
     retry = f"/a/{able.id}/settings/billing/retry"
     assert f'action="{retry}"' in html
-    answer = desk.browser.submit(retry, page=path, incident=incident)
+    answer = desk.browser.open(retry, "POST", data=retry_fields(html))
     assert "The charge is being tried again." in desk.after(answer)
     assert desk.last_entry(able.id).detail == BY
     assert "A charge of $4.00 for 20 credits is on its way" in desk.says(path)

@@ -79,6 +79,19 @@ def test_an_account_is_found_by_its_number(desk: AdminDesk, written: str) -> Non
     assert answer.headers["Location"] == desk.account_path(desk.scene.able)
 
 
+@pytest.mark.parametrize("written", ["12125550134", "(212) 555-0134", "1 212.555.0134"])
+def test_a_number_is_found_without_its_plus_or_its_country(desk: AdminDesk, written: str) -> None:
+    desk.ledger.numbers.assign_number("+12125550134", desk.scene.able)
+    answer = desk.get(q=written)
+    assert answer.headers["Location"] == desk.account_path(desk.scene.able)
+
+
+def test_digits_that_may_be_two_numbers_lead_to_neither(desk: AdminDesk) -> None:
+    desk.ledger.numbers.assign_number("+12125550134", desk.scene.able)
+    desk.ledger.numbers.assign_number("+2125550134", desk.scene.baker)
+    assert "Nothing found" in desk.copied().says(q="(212) 555-0134")
+
+
 def test_ids_lead_to_their_account(desk: AdminDesk) -> None:
     able = desk.scene.able
     for text in (able, f" {able} ", f"{able}-0123456789ab"):

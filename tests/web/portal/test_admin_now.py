@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from gatekeeper.domain.account import TopoffSettings
 from gatekeeper.domain.incident import FailureReason
+from gatekeeper.domain.phrasing import local_moment
 from gatekeeper.ledger.ledger import Ledger
 from gatekeeper.ledger.store import wall_clock_ms
 from tests.ledger.desk import new_call
@@ -68,6 +72,7 @@ def test_incidents_go_on_page_after_page(desk: AdminDesk) -> None:
 
 
 def test_dropped_calls_are_counted_by_reason_and_account(desk: AdminDesk) -> None:
+    began_ms = wall_clock_ms()
     able, baker = desk.desk(desk.scene.able), desk.desk(desk.scene.baker)
     desk.ledger.accounts.update_account(baker.id, suspended="1")
     for _ in range(3):
@@ -75,13 +80,22 @@ def test_dropped_calls_are_counted_by_reason_and_account(desk: AdminDesk) -> Non
     baker.call()
     desk.ledger.accounts.add_credits(able.id, 5, reference="gift", cause="test")
     able.call()
-    yesterday = Ledger(desk.ledger.client, clock=lambda: wall_clock_ms() - DAY_MS)
+    yesterday_ms = began_ms - began_ms % DAY_MS - 1  # the day is that of UTC, not the last 24 h
+    yesterday = Ledger(desk.ledger.client, clock=lambda: yesterday_ms)
     yesterday.calls.admit_call(baker.id, new_call(), NUMBER)
     said = desk.copied().says("/admin/dropped")
     assert "Balance empty, auto top-off off 3 Account suspended 1 All reasons 4" in said
-    assert "Able <b>& Co 3 Its dropped calls of Able <b>& Co Baker 1" in said
+    assert "Able <b>& Co 3 AI Receptionist: dropped calls of Able <b>& Co · AI Calling" in said
+    assert "Baker 1 AI Receptionist" in said
     html = desk.get("/admin/dropped").text
-    assert f'href="/a/{able.id}/calls?outcome=dropped"' in html
+    for path in ("calls", "calling/calls"):
+        links = re.findall(rf'href="(/a/{able.id}/{path}\?[^"]+)"', html)
+        [asked] = [parse_qs(urlsplit(unescape(link)).query) for link in links]
+        days = {
+            local_moment(at_ms, "UTC").date().isoformat() for at_ms in (began_ms, wall_clock_ms())
+        }
+        assert asked["outcome"] == ["dropped"]
+        assert asked["day"][0] in days
     assert "<b>" not in html
 
 

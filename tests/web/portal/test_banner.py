@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from html import unescape
 
 import pytest
 
 from gatekeeper.domain.incident import FailureReason
 from gatekeeper.ledger.keys import account_of
+from tests.web.gate import PUBLIC_URL
 from tests.web.portal.billing_desk import BillingDesk, fail, words_of
 from tests.web.portal.browser import Browser
 from tests.web.portal.conftest import ADMIN, OWNER, STRANGER, VIEWER, Scene
@@ -31,8 +33,17 @@ SEED = {
         "Go to Billing",
     ),
 }
+SUSPENDED = (
+    "This account is suspended Incoming calls are dropped. Write to help@example.com to find out "
+    "more."
+)
 _BANNER = re.compile(r'<section class="banner".*?</section>', re.DOTALL)
 _DISMISS = re.compile(r'action="([^"]*/incident/dismiss[^"]*)"')
+
+
+@pytest.fixture
+def scene(make_scene: Callable[..., Scene]) -> Scene:
+    return make_scene(support_email="help@example.com")
 
 
 @pytest.fixture
@@ -61,11 +72,35 @@ def test_it_says_what_was_promised_on_every_page(
         assert said.startswith(f"{label} {meaning}."), path
         assert "$5.00 for 20 credits" in said
         assert "Future calls may be dropped until this is resolved." in said
-        assert said.endswith(f"{action} Dismiss")
+        # On the very page that the button leads to there is none.
+        is_there = reason is FailureReason.INTERNAL_ERROR and path == desk.path
+        assert said.endswith("Dismiss" if is_there else f"{action} Dismiss")
+        assert not (is_there and action in said)
     if reason is FailureReason.INTERNAL_ERROR:
         remedy = "Retry the charge from the billing page; if it keeps failing, contact support."
         assert remedy in said
     assert banner_on(scene.signed_in(STRANGER), f"/a/{scene.baker}/") == ""
+
+
+@pytest.mark.parametrize("email", [OWNER, VIEWER])
+def test_a_suspension_has_its_place_on_every_page(
+    desk: BillingDesk, scene: Scene, email: str
+) -> None:
+    fail(desk, FailureReason.DECLINED)
+    desk.ledger.accounts.update_account(desk.id, suspended="1")
+    browser = scene.signed_in(email)
+    for path in ("", "receptionist/settings", "settings/emails", "incident"):
+        assert banner_on(browser, f"/a/{desk.id}/{path}") == SUSPENDED, path
+
+
+def test_the_banner_on_billing_that_is_asked_for_again_leads_nowhere_else(
+    desk: BillingDesk, scene: Scene
+) -> None:
+    fail(desk, FailureReason.INTERNAL_ERROR)
+    browser, path = scene.signed_in(OWNER), f"/a/{desk.id}/incident"
+    for page, offered in ((desk.path, False), (f"/a/{desk.id}/calls", True)):
+        answer = browser.open(path, headers={"Referer": f"{PUBLIC_URL}{page}"})
+        assert ("Go to Billing" in answer.text) is offered
 
 
 def test_the_banner_alone_is_no_page(desk: BillingDesk, scene: Scene) -> None:

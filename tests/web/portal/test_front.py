@@ -11,6 +11,7 @@ import pytest
 from gatekeeper.domain.incident import FailureReason
 from gatekeeper.domain.person import Member, Role
 from gatekeeper.web.portal.account_state import account_state
+from tests.ledger.desk import Desk
 from tests.web.portal.billing_desk import BillingDesk, fail, history_gone, words_of
 from tests.web.portal.calls_desk import CallsDesk
 from tests.web.portal.conftest import ADMIN, OWNER, VIEWER, Scene
@@ -62,7 +63,7 @@ def test_without_history_the_rest_is_shown(desk: CallsDesk, tmp_path: Path) -> N
     assert "Calls cannot be shown right now." in said
 
 
-def _suspend(desk: BillingDesk) -> None:
+def _suspend(desk: Desk) -> None:
     desk.ledger.accounts.update_account(desk.id, suspended="1")
 
 
@@ -112,3 +113,38 @@ def test_who_has_no_account_is_told_what_to_do(scene: Scene) -> None:
     assert "You are not a member of any account" in said
     assert "nobody@example.com" in said
     assert "Sign out" in said
+
+
+# Auto top-off, in Billing's words, and the button that buys
+
+
+TOPOFFS: dict[str, Callable[[CallsDesk], object]] = {
+    "Off Nothing is charged by itself": lambda desk: desk.topoff(on=False, threshold=5, amount=20),
+    "On A charge is on its way": lambda desk: desk.card().topoff(threshold=5, amount=20),
+    "On The last charge failed": lambda desk: fail(desk, FailureReason.DECLINED),
+    "On Adds 20 credits below 5 credits": lambda desk: (
+        desk.allotment(9).card().topoff(threshold=5, amount=20)
+    ),
+    "On No card is attached": lambda desk: desk.allotment(9).topoff(threshold=5, amount=20),
+    "On Nothing is charged while the account is suspended": lambda desk: _suspend(
+        desk.allotment(9).card().topoff(threshold=5, amount=20)
+    ),
+}
+
+
+@pytest.mark.parametrize("words", TOPOFFS)
+def test_it_says_how_auto_topoff_stands(desk: CallsDesk, words: str) -> None:
+    TOPOFFS[words](desk)
+    assert f"Auto Top-Off {words} Billing" in words_of(front(desk))
+
+
+@pytest.mark.parametrize("page", ["", "settings/billing"])
+def test_credits_are_bought_beside_the_balance_by_whoever_may_pay(
+    desk: CallsDesk, page: str
+) -> None:
+    path = f"/a/{desk.id}/{page}"
+    button = f'<a class="button small" href="/a/{desk.id}/buy">Buy Credits</a>'
+    assert button in desk.scene.signed_in(OWNER).open(path).text
+    viewers = desk.scene.signed_in(VIEWER).open(path).text
+    assert "Buy Credits" not in viewers
+    assert "See Auto Top-Off" in viewers

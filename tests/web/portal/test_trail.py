@@ -52,8 +52,8 @@ def remove_card(desk: CheckoutDesk, browser: Browser) -> None:
 
 
 def retry(desk: CheckoutDesk, browser: Browser) -> None:
-    incident = fail(desk, FailureReason.DECLINED)
-    browser.submit(f"{desk.path}/retry", page=desk.path, incident=incident)
+    fail(desk, FailureReason.DECLINED)
+    desk.retry(browser)
 
 
 #: What a person does, and the type and cause of the entry that tells of it.
