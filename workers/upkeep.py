@@ -50,7 +50,12 @@ def correct_payment(payment_intent: str) -> dict[str, str | int]:
     error.
     """
     own = parts()
-    result = corrections.correct_payment(payment_intent, ledger=own.ledger, stripe=own.stripe)
+    result = corrections.correct_payment(
+        payment_intent,
+        ledger=own.ledger,
+        stripe=own.stripe,
+        price_minor=own.settings.credit_price,
+    )
     facts = asdict(result)
     log = structlog.get_logger()
     tell = log.error if result.outcome.needs_a_person else log.info
