@@ -46,18 +46,19 @@ class StoredCallsAudit:
             call = self._calls.get(line.ref)
             if call is None:
                 call = self._calls[line.ref] = call_begun_by(entry)
-                self._seen_at_ms = max(self._seen_at_ms, entry.at_ms)
+            self._seen_at_ms = max(self._seen_at_ms, entry.at_ms)
             add_entry(call, entry, hung_up_below_s=HUNG_UP_BELOW_S)
         except ValueError as error:
             self._problems.append(f"entry {line.id} cannot be understood: {error}")
 
     def last_call(self) -> tuple[int, int]:
-        """Tell when the last call began, and when it may have seemed to; to be asked first.
+        """Tell between what times the directory may say that the last call began.
 
-        They differ where a later entry of a call has an earlier time, as two servers' clocks may.
+        To be asked first. It counts the calls that were decided; a listing that was filled later
+        counts also those that are known by their end alone, and a call may be decided twice.
         """
-        began_at_ms = max((call.started_at_ms for call in self._calls.values()), default=0)
-        return began_at_ms, self._seen_at_ms
+        decided = (call for call in self._calls.values() if call.debits or call.dropped)
+        return max((call.started_at_ms for call in decided), default=0), self._seen_at_ms
 
     def differences(self, calls: Iterable[Row], readings: Iterable[Row]) -> Iterator[str]:
         """Name what differs, one line each, given the account's rows (see history/replay.py)."""

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, Select, func, select
 from gatekeeper.domain.account_audit import entry_position
 from gatekeeper.domain.call import Direction
 from gatekeeper.domain.entry import Entry
-from gatekeeper.history import call_writer
 from gatekeeper.history.batch import Row, batch, rows_of, update_batch, write_batch
 from gatekeeper.history.listing import Listing, add_entry, read_places, write_places
 from gatekeeper.history.tables import accounts, calls
@@ -25,16 +24,8 @@ _LASTING: Final = tuple(each.name for each in accounts.c if each not in {*_MOVIN
 _TOLD: Final = tuple(each.name for each in accounts.c if each.name not in ("name_key", "places"))
 
 
-def write_directory(
-    connection: Connection, new: Iterable[Entry], begun: Iterable[call_writer.Place]
-) -> None:
-    """Add new entries, and where their calls are now, to the listings of their accounts.
-
-    Each is written once.
-    """
-    last_calls: dict[str, int] = defaultdict(int)
-    for call in begun:
-        last_calls[call.account_id] = max(last_calls[call.account_id], call.started_at_ms)
+def write_directory(connection: Connection, new: Iterable[Entry]) -> None:
+    """Add new entries to the listings of their accounts, each of which is written once."""
     by_account: dict[str, list[Entry]] = defaultdict(list)
     for entry in new:
         by_account[entry.account_id].append(entry)
@@ -43,7 +34,6 @@ def write_directory(
     for listing in after:
         for entry in by_account[listing.account_id]:
             add_entry(listing, entry_position(entry.id), entry)
-        listing.note_call(last_calls[listing.account_id])
     _write(connection, before, after)
 
 

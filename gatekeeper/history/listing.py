@@ -2,8 +2,7 @@
 
 Each fact remembers the place in the log at which it was told, and only what was told at a later
 place replaces it: so a listing comes out the same whatever the order in which entries are added,
-and what was read from the ledger itself is one more thing told, at the place of the log's end. When
-the last call began, its entries do not tell alone: the calls do.
+and what was read from the ledger itself is one more thing told, at the place of the log's end.
 """
 
 from __future__ import annotations
@@ -82,9 +81,15 @@ class Listing:
 
 
 def add_entry(listing: Listing, place: Place, entry: Entry | Line) -> None:
-    """Add what the entry at a place tells of its account, but for calls."""
+    """Add what the entry at a place tells of its account.
+
+    Of calls only what was decided counts: when one began that is known by its end alone would
+    depend on what comes later.
+    """
     listing.learn(Fact.BALANCE, place, balance=entry.allotment + entry.purchased)
     match entry.type:
+        case EntryType.CALL_DEBITED | EntryType.CALL_DROPPED:
+            listing.note_call(entry.at_ms)
         case EntryType.ACCOUNT_OPENED:
             listing.note_opened(entry.at_ms)
             _describe(listing, entry, place)

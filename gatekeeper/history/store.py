@@ -63,9 +63,8 @@ def record(
         if not _move(connection, shard, before, after):
             return False
         new = _insert_entries(connection, page)
-        moves = write_calls(connection, new, hung_up_below_s=hung_up_below_s)
-        write_meters(connection, moves)
-        write_directory(connection, new, moves.taken)
+        write_meters(connection, write_calls(connection, new, hung_up_below_s=hung_up_below_s))
+        write_directory(connection, new)
     return True
 
 

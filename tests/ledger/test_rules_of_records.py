@@ -115,7 +115,7 @@ def test_r15_corrections_are_entries_and_count_once(desk: Desk) -> None:
 def test_r15_no_correction_makes_more_credits_than_the_most(desk: Desk) -> None:
     desk.open(purchased=10)
     add = desk.ledger.accounts.add_credits
-    with pytest.raises(CreditsRefused, match=f"only {MAX_CREDITS - 10} purchased"):
+    with pytest.raises(CreditsRefused, match=f"only {MAX_CREDITS - 10:,} purchased"):
         add(desk.id, MAX_CREDITS - 9, reference="a", cause="goodwill")
     assert desk.account.purchased == 10
     assert add(desk.id, MAX_CREDITS - 10, reference="a", cause="goodwill")
