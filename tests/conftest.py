@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,11 +27,6 @@ class MovableClock:
 
     def advance(self, *, s: float) -> None:
         self.now_ms += int(s * 1000)
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """Run more tests at once than there are cores: many wait for processes most of the time."""
-    return (os.cpu_count() or 1) * 3 // 2
 
 
 @pytest.fixture(scope="session")
