@@ -39,10 +39,14 @@ class Terminal:
         )
         os.close(theirs)
 
-    def read_until(self, text: str) -> None:
-        """Read until the command has written this."""
-        while text not in self.plain():
+    def read_until(self, text: str, *, after: str = "") -> None:
+        """Read until the command has written this, behind the first `after` if that is given."""
+        while text not in self._behind(after):
             assert self._read(), f"ended without {text!r}:\n{self.plain()}"
+
+    def _behind(self, text: str) -> str:
+        shown = self.plain()
+        return shown.partition(text)[2] if text else shown
 
     def read_all(self) -> None:
         """Read until the command has ended."""

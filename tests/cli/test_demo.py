@@ -38,6 +38,7 @@ def test_watch_look_inside_and_end_with_nothing_left(tmp_path: Path) -> None:
     env = {"PATH": os.environ["PATH"]}
     with Terminal("demo", env=env, directory=tmp_path, columns=120) as terminal:
         terminal.read_until("until you press Ctrl-C")
+        terminal.read_until("/readyz", after="until you press Ctrl-C")
         shown = terminal.plain()
         story, _, rest = shown.partition("The sums")
         assert "six calls, and the balance falls below its threshold" in story
